@@ -1,0 +1,107 @@
+"""Real numbers known up to a radius: `Ball`, a thin coat over FLINT's `arb` whose comparisons never guess.
+
+`arb` answers False to `x < y` and to `x >= y` when the two balls overlap, so a plain `if` would take a branch that
+nothing proves. `Ball` raises `Undecided` instead.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import flint
+
+from .errors import Undecided
+
+
+class Ball:
+    """An enclosure `mid ± rad` of a real number, at the working precision that `arrays.precision` sets.
+
+    Takes    value: int, Fraction, float (all enclosed, the float as the dyadic number it is), str such as
+             "0.1 +/- 1e-20", `arb` or Ball.
+    Raises   Undecided from every comparison that the two radii leave open; TypeError for other values.
+    """
+
+    __slots__ = ("arb",)
+
+    def __init__(self, value: Any) -> None:
+        self.arb = as_arb(value)
+
+    mid = property(lambda self: float(self.arb.mid()), doc="The centre, rounded to a float.")
+    rad = property(lambda self: float(self.arb.rad()), doc="The radius, rounded to a float.")
+
+    def contains(self, value: Any) -> bool:
+        """Is `value` inside this ball?"""
+        return self.arb.contains(as_arb(value))
+
+    def __add__(self, other: Any) -> Ball:
+        return Ball(self.arb + as_arb(other))
+
+    def __sub__(self, other: Any) -> Ball:
+        return Ball(self.arb - as_arb(other))
+
+    def __rsub__(self, other: Any) -> Ball:
+        return Ball(as_arb(other) - self.arb)
+
+    def __mul__(self, other: Any) -> Ball:
+        return Ball(self.arb * as_arb(other))
+
+    def __truediv__(self, other: Any) -> Ball:
+        return Ball(self.arb / as_arb(other))
+
+    def __rtruediv__(self, other: Any) -> Ball:
+        return Ball(as_arb(other) / self.arb)
+
+    def __pow__(self, exponent: int) -> Ball:
+        return Ball(self.arb**exponent)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Ball:
+        return Ball(-self.arb)
+
+    def __abs__(self) -> Ball:
+        return Ball(abs(self.arb))
+
+    def __lt__(self, other: Any) -> bool:
+        return self._decided(self.arb < (other := as_arb(other)), self.arb >= other, "<", other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._decided(self.arb <= (other := as_arb(other)), self.arb > other, "<=", other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._decided(self.arb > (other := as_arb(other)), self.arb <= other, ">", other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._decided(self.arb >= (other := as_arb(other)), self.arb < other, ">=", other)
+
+    def __eq__(self, other: object) -> bool:
+        other = as_arb(other)
+        return self._decided(self.arb == other, self.arb != other, "==", other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _decided(self, yes: bool, no: bool, sign: str, other: flint.arb) -> bool:
+        if yes == no:
+            raise Undecided(f"comparison: expected balls that do not overlap because '{sign}' must be decided, "
+                            f"got {self.arb} {sign} {other}")
+        return yes
+
+    def __repr__(self) -> str:
+        return f"Ball({self.arb})"
+
+
+def as_arb(value: Any) -> flint.arb:
+    """`value` as an `arb`: exact for int and float, enclosed for Fraction and decimal strings."""
+    if isinstance(value, Ball):
+        return value.arb
+    if isinstance(value, Fraction):
+        return flint.arb(flint.fmpq(value.numerator, value.denominator))
+    if isinstance(value, flint.arb | flint.fmpq | flint.fmpz | int | float | str):
+        return flint.arb(value)
+    raise TypeError(f"value: expected int, Fraction, float, str, fmpq or arb because a ball encloses a real number, "
+                    f"got {type(value).__name__}")

@@ -1,0 +1,45 @@
+"""Checks on numerical arguments that several rooms make, each raising `name: expected X because Y, got Z`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dispatch import namespace
+from .errors import expect
+
+Array = Any
+
+
+def check_vectors(**vectors: Array) -> None:
+    """Raise ValueError unless all are 1-d, of one length, and finite; TypeError where arithmetics are mixed."""
+    xp = namespace(*vectors.values())
+    length = None
+    for name, vector in vectors.items():
+        expect(getattr(vector, "ndim", 0) == 1, name, "a vector", "the update is a rank-one one",
+               f"shape {tuple(getattr(vector, 'shape', ()))}")
+        length = vector.shape[0] if length is None else length
+        expect(vector.shape[0] == length, name, f"{length} entries", "the vectors of a pair have one length",
+               vector.shape[0])
+        expect(xp.all_finite(vector), name, "finite numbers", "nan and inf would spread", "nan or inf")
+
+
+def check_spd(name: str, H: Array, n: int) -> None:
+    """Raise ValueError unless H is a finite, symmetric, positive definite (n, n) matrix.
+
+    Exact numbers must be symmetric exactly. Floats may differ by half of their digits: rounding stays far below that, a
+    matrix that was never meant to be symmetric far above.
+    """
+    xp = namespace(H)
+    expect(tuple(H.shape) == (n, n), name, f"shape {(n, n)}", f"it acts on vectors of length {n}", tuple(H.shape))
+    expect(xp.all_finite(H), name, "finite numbers", "nan and inf would spread", "nan or inf")
+    expect(xp.symmetric(H), name, "a symmetric matrix", "it approximates a Hessian or its inverse", "an asymmetric one")
+    expect(xp.positive_definite(H), name, "a positive definite matrix", "the update keeps definiteness, it cannot make it",
+           "one that is not")
+
+
+def check_number(name: str, value: Any, holds: Any, what: str, why: str) -> None:
+    """Raise ValueError unless `value` is a finite number for which the predicate `holds` is true."""
+    finite = not isinstance(value, float | np.floating) or bool(np.isfinite(value))
+    expect(finite and holds(value), name, what, why, value)

@@ -1,0 +1,119 @@
+"""Floating-point namespaces: NumPy, CuPy and torch behind array-api-compat, bound to one dtype and one device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Floats:
+    """The functions of `arrays.namespace` on float32 or float64 arrays of one library, dtype and device.
+
+    Everything array-api-compat offers (`where`, `exp`, `abs`, `max`, …) is passed through; the methods below are those
+    whose meaning the rooms above rely on. Results keep the dtype.
+    """
+
+    exact = False
+
+    def __init__(self, library: Any, dtype: Any, device: Any) -> None:
+        self.library, self.dtype, self.device = library, dtype, device
+        self.name = f"{library.__name__.rsplit('.', 1)[-1]} {str(dtype).rsplit('.', 1)[-1]}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.library, name)
+
+    def const(self, value: Any) -> Any:
+        """The number `value`, rounded once to this dtype, as a 0-d array."""
+        return self.library.asarray(float(value), dtype=self.dtype, device=self.device)
+
+    def asarray(self, x: Any) -> Any:
+        """Numbers (nested lists, host arrays, Fractions) as an array of this dtype."""
+        host = np.asarray(x)
+        host = host.astype(np.float64) if host.dtype == object else host
+        return self.library.asarray(host, dtype=self.dtype, device=self.device)
+
+    def zeros(self, shape: Any) -> Any:
+        """Zeros of this dtype."""
+        return self.library.zeros(shape, dtype=self.dtype, device=self.device)
+
+    def ones(self, shape: Any) -> Any:
+        """Ones of this dtype."""
+        return self.library.ones(shape, dtype=self.dtype, device=self.device)
+
+    def eye(self, n: int) -> Any:
+        """The n × n identity of this dtype."""
+        return self.library.eye(n, dtype=self.dtype, device=self.device)
+
+    def all_finite(self, x: Any) -> bool:
+        """Is every entry of x a finite number?"""
+        return bool(self.library.all(self.library.isfinite(x)))
+
+    def symmetric(self, A: Any) -> bool:
+        """Is |A − Aᵀ| below half of the digits of the largest entry?"""
+        largest = self.library.max(self.library.abs(A))
+        return bool(self.library.max(self.library.abs(A - A.T)) <= float(self.library.finfo(self.dtype).eps) ** 0.5 * largest)
+
+    def positive_definite(self, A: Any) -> bool:
+        """Does A have a Cholesky factor?"""
+        try:
+            self.cholesky(A)
+        except ArithmeticError:
+            return False
+        return True
+
+    def kron(self, A: Any, B: Any) -> Any:
+        """The Kronecker product A ⊗ B of two matrices: block (i, j) is A_ij B."""
+        blocks = A[:, None, :, None] * B[None, :, None, :]
+        return self.library.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
+
+    def inv(self, A: Any) -> Any:
+        """A⁻¹ of a square matrix.  Raises ArithmeticError where A is singular to working precision."""
+        return self._checked("inv", self.library.linalg.inv, A)
+
+    def solve(self, A: Any, B: Any) -> Any:
+        """A⁻¹B for a vector or matrix B.  Raises ArithmeticError where A is singular to working precision."""
+        return self._checked("solve", self.library.linalg.solve, A, B)
+
+    def cholesky(self, A: Any) -> Any:
+        """The lower triangular C with CCᵀ = A.  Raises ArithmeticError unless A is positive definite."""
+        C = self._checked("cholesky", self.library.linalg.cholesky, A)
+        if not bool(self.library.all(self.library.linalg.diagonal(C) > 0)):
+            raise ArithmeticError("cholesky: expected a positive definite matrix, got one with a pivot <= 0")
+        return C
+
+    def eigh(self, A: Any) -> Any:
+        """Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix."""
+        w, Q = self.library.linalg.eigh(A)
+        return w, Q
+
+    def _checked(self, name: str, function: Any, *operands: Any) -> Any:
+        # CuPy returns garbage where NumPy raises, so failure is read off the values as well.
+        try:
+            result = function(*operands)
+        except (np.linalg.LinAlgError, RuntimeError) as error:
+            raise ArithmeticError(f"{name}: expected a matrix that can be factored, got one on which "
+                                  f"{self.name} says '{error}'") from error
+        if not self.all_finite(result):
+            raise ArithmeticError(f"{name}: expected a matrix that can be factored, got one whose result is not finite")
+        return result
+
+    def logistic(self, x: Any) -> Any:
+        """1 / (1 + e⁻ˣ), without overflow and to full relative accuracy for either sign of x."""
+        z = self.library.exp(-self.library.abs(x))
+        return self.library.where(x >= 0, self.library.ones_like(z), z) / (1 + z)
+
+    def softplus(self, x: Any) -> Any:
+        """log(1 + eˣ), without overflow."""
+        zero = self.library.zeros_like(x)
+        return self.library.where(x > 0, x, zero) + self.library.log1p(self.library.exp(-self.library.abs(x)))
+
+    def softmax(self, x: Any) -> Any:
+        """e^(x_j) / Σ_i e^(x_i) along the last axis, shifted by the maximum so that nothing overflows."""
+        z = self.library.exp(x - self.library.max(x, axis=-1, keepdims=True))
+        return z / self.library.sum(z, axis=-1, keepdims=True)
+
+    def logsumexp(self, x: Any) -> Any:
+        """log Σ_i e^(x_i) along the last axis, shifted by the maximum so that nothing overflows."""
+        shift = self.library.max(x, axis=-1, keepdims=True)
+        return shift[..., 0] + self.library.log(self.library.sum(self.library.exp(x - shift), axis=-1))

@@ -1,0 +1,1 @@
+"""First-order methods that the thesis compares with: SGD with momentum, Adam, RMSprop."""

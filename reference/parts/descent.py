@@ -1,0 +1,66 @@
+"""What every descent method does around its own direction: the gradient, the learning rate, the parameter update.
+
+Paper    R Section 2.8.2 (the term η/2 ‖θ‖²), Section 3.7.1 (rates that fall in steps), Section 3.7.2 (weight decay).
+Symbols  θ the tuple of parameter tensors W_1, b_1, W_2, b_2, …; α the learning rate; η, γ the two decays; p a direction.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ... import nets
+from ...arrays import namespace
+from ...arrays.checks import check_number
+from ...arrays.errors import expect
+
+Array = Any
+
+
+class StepDecay(NamedTuple):
+    """A learning rate that is multiplied by `factor` after every `period` steps (R Section 3.7.1: 0.1, some epochs)."""
+
+    alpha: Any
+    factor: Any
+    period: int
+
+
+def learning_rate(alpha: Any, k: int, like: Array) -> Any:
+    """α_k of step k = 1, 2, … in the arithmetic of `like`, from a number or a `StepDecay`.
+
+    Raises   ValueError for a rate or factor that is not positive, or a period that is not a positive integer.
+    """
+    xp = namespace(like)
+    if not isinstance(alpha, StepDecay):
+        check_number("alpha", alpha, lambda alpha: alpha > 0, "a positive number", "a step goes down")
+        return xp.const(alpha)
+    check_number("alpha", alpha.alpha, lambda alpha: alpha > 0, "a positive number", "a step goes down")
+    check_number("factor", alpha.factor, lambda factor: factor > 0, "a positive number", "it scales a rate")
+    expect(isinstance(alpha.period, int) and alpha.period >= 1, "period", "a positive integer", "it counts steps",
+           alpha.period)
+    return xp.const(alpha.alpha) * xp.const(alpha.factor) ** ((k - 1) // alpha.period)
+
+
+def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: nets.Tape | None) -> tuple[Array, ...]:
+    """∂/∂θ of the mean loss over the batch plus η/2 ‖θ‖², tensor by tensor (R Section 2.8.2).
+
+    Raises   ValueError where it is not finite, or eta < 0.
+    """
+    check_number("eta", eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
+    tape = nets.forward(model, params, batch.x) if tape is None else tape
+    theta = nets.tensors(params)
+    xp = namespace(*theta)
+    eta = xp.const(eta)
+    g = tuple(g_i + eta * theta_i for g_i, theta_i
+              in zip(nets.tensors(nets.backward(model, params, tape, batch.y).grad), theta, strict=True))
+    for i, g_i in enumerate(g):
+        expect(xp.all_finite(g_i), f"g[{i}]", "finite numbers", "the step would spread nan", "nan or inf")
+    return g
+
+
+def descend(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
+    """θ − α(p + γθ): one step along −p with decoupled weight decay (R Section 3.7.2).
+
+    Raises   ValueError for gamma < 0.
+    """
+    check_number("gamma", gamma, lambda gamma: gamma >= 0, "a number >= 0", "it shrinks the parameters")
+    return theta - alpha * (p + namespace(theta).const(gamma) * theta)                    # R§3.7.2
