@@ -7,17 +7,30 @@ nothing proves. `Ball` raises `Undecided` instead.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import wraps
 from typing import Any
 
 import flint
+import mpmath
+import numpy as np
 
 from .errors import Undecided
+
+
+def _operator(function: Any) -> Any:
+    """A binary operator of Ball, handed its operand as an `arb`; arrays are left to NumPy, which goes entry by entry."""
+
+    @wraps(function)
+    def operator(self: Ball, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else function(self, as_arb(other))
+
+    return operator
 
 
 class Ball:
     """An enclosure `mid ± rad` of a real number, at the working precision that `arrays.precision` sets.
 
-    Takes    value: int, Fraction, float (all enclosed, the float as the dyadic number it is), str such as
+    Takes    value: int, Fraction, float (all enclosed, the float as the dyadic number it is), fmpq, mpf, str such as
              "0.1 +/- 1e-20", `arb` or Ball.
     Raises   Undecided from every comparison that the two radii leave open; TypeError for other values.
     """
@@ -31,26 +44,38 @@ class Ball:
     rad = property(lambda self: float(self.arb.rad()), doc="The radius, rounded to a float.")
 
     def contains(self, value: Any) -> bool:
-        """Is `value` inside this ball?"""
+        """Is `value` inside this ball: exactly that rational number, or all of that other ball?"""
+        if isinstance(value, flint.fmpq):
+            value = Fraction(int(value.p), int(value.q))
+        if isinstance(value, Fraction) and self.arb.is_finite():
+            mid, rad = (Fraction(int(man)) * Fraction(2) ** int(exponent)
+                        for man, exponent in (self.arb.mid().man_exp(), self.arb.rad().man_exp()))
+            return abs(value - mid) <= rad
         return self.arb.contains(as_arb(value))
 
-    def __add__(self, other: Any) -> Ball:
-        return Ball(self.arb + as_arb(other))
+    @_operator
+    def __add__(self, other: flint.arb) -> Ball:
+        return Ball(self.arb + other)
 
-    def __sub__(self, other: Any) -> Ball:
-        return Ball(self.arb - as_arb(other))
+    @_operator
+    def __sub__(self, other: flint.arb) -> Ball:
+        return Ball(self.arb - other)
 
-    def __rsub__(self, other: Any) -> Ball:
-        return Ball(as_arb(other) - self.arb)
+    @_operator
+    def __rsub__(self, other: flint.arb) -> Ball:
+        return Ball(other - self.arb)
 
-    def __mul__(self, other: Any) -> Ball:
-        return Ball(self.arb * as_arb(other))
+    @_operator
+    def __mul__(self, other: flint.arb) -> Ball:
+        return Ball(self.arb * other)
 
-    def __truediv__(self, other: Any) -> Ball:
-        return Ball(self.arb / as_arb(other))
+    @_operator
+    def __truediv__(self, other: flint.arb) -> Ball:
+        return Ball(self.arb / other)
 
-    def __rtruediv__(self, other: Any) -> Ball:
-        return Ball(as_arb(other) / self.arb)
+    @_operator
+    def __rtruediv__(self, other: flint.arb) -> Ball:
+        return Ball(other / self.arb)
 
     def __pow__(self, exponent: int) -> Ball:
         return Ball(self.arb**exponent)
@@ -64,24 +89,29 @@ class Ball:
     def __abs__(self) -> Ball:
         return Ball(abs(self.arb))
 
-    def __lt__(self, other: Any) -> bool:
-        return self._decided(self.arb < (other := as_arb(other)), self.arb >= other, "<", other)
+    @_operator
+    def __lt__(self, other: flint.arb) -> bool:
+        return self._decided(self.arb < other, self.arb >= other, "<", other)
 
-    def __le__(self, other: Any) -> bool:
-        return self._decided(self.arb <= (other := as_arb(other)), self.arb > other, "<=", other)
+    @_operator
+    def __le__(self, other: flint.arb) -> bool:
+        return self._decided(self.arb <= other, self.arb > other, "<=", other)
 
-    def __gt__(self, other: Any) -> bool:
-        return self._decided(self.arb > (other := as_arb(other)), self.arb <= other, ">", other)
+    @_operator
+    def __gt__(self, other: flint.arb) -> bool:
+        return self._decided(self.arb > other, self.arb <= other, ">", other)
 
-    def __ge__(self, other: Any) -> bool:
-        return self._decided(self.arb >= (other := as_arb(other)), self.arb < other, ">=", other)
+    @_operator
+    def __ge__(self, other: flint.arb) -> bool:
+        return self._decided(self.arb >= other, self.arb < other, ">=", other)
 
-    def __eq__(self, other: object) -> bool:
-        other = as_arb(other)
+    @_operator
+    def __eq__(self, other: flint.arb) -> bool:
         return self._decided(self.arb == other, self.arb != other, "==", other)
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+    @_operator
+    def __ne__(self, other: flint.arb) -> bool:
+        return self._decided(self.arb != other, self.arb == other, "!=", other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -96,12 +126,12 @@ class Ball:
 
 
 def as_arb(value: Any) -> flint.arb:
-    """`value` as an `arb`: exact for int and float, enclosed for Fraction and decimal strings."""
+    """`value` as an `arb`: exact for int, float and mpf, enclosed for Fraction and decimal strings."""
     if isinstance(value, Ball):
         return value.arb
     if isinstance(value, Fraction):
         return flint.arb(flint.fmpq(value.numerator, value.denominator))
-    if isinstance(value, flint.arb | flint.fmpq | flint.fmpz | int | float | str):
+    if isinstance(value, flint.arb | flint.fmpq | flint.fmpz | int | float | str | mpmath.mpf):
         return flint.arb(value)
-    raise TypeError(f"value: expected int, Fraction, float, str, fmpq or arb because a ball encloses a real number, "
+    raise TypeError(f"value: expected int, Fraction, float, str, fmpq, mpf or arb because a ball encloses a real number, "
                     f"got {type(value).__name__}")

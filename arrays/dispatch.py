@@ -119,7 +119,7 @@ def map_arrays(function: Any, tree: Any) -> Any:
 
 def is_array(x: Any) -> bool:
     """Is x an array (of any library, or one with a namespace of its own)?"""
-    return hasattr(x, "shape") and hasattr(x, "dtype") or hasattr(type(x), "__stepgauge_namespace__")
+    return (hasattr(x, "shape") and hasattr(x, "dtype")) or hasattr(type(x), "__stepgauge_namespace__")
 
 
 def is_integer(x: Any) -> bool:

@@ -95,7 +95,7 @@ class Objects:
 
     def positive_definite(self, A: Any) -> bool:
         """Are all pivots of Gaussian elimination without exchanges positive?  (No roots: exact on rationals.)"""
-        A = A.copy()
+        A = self.asarray(A)
         for j in range(A.shape[0]):
             if not A[j, j] > 0:
                 return False
@@ -187,9 +187,11 @@ class Rationals(Objects):
         self._is_fraction = number is Fraction
 
     def number(self, value: Any) -> Any:  # type: ignore[override]
-        """`value` as an exact rational; a float becomes the dyadic number that it is."""
+        """`value` as an exact rational; a float or mpf becomes the dyadic number that it is."""
         if isinstance(value, flint.fmpq):
             return Fraction(int(value.p), int(value.q)) if self._is_fraction else value
+        if isinstance(value, mpmath.mpf):
+            value = Fraction(*mpmath.libmp.to_rational(value._mpf_))
         value = Fraction(value)
         return value if self._is_fraction else flint.fmpq(value.numerator, value.denominator)
 

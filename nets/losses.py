@@ -8,6 +8,7 @@ without their minus sign (ERR-1) and the Hessian of "bce" as diag(σ) (ERR-2).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ class Bernoulli(NamedTuple):
     def sample(self, rng: np.random.Generator) -> Array:
         """One draw of y, in the shape of `p`."""
         xp = namespace(self.p)
-        drawn = xp.asarray(rng.random(tuple(self.p.shape)))
+        drawn = _uniform(xp, rng, tuple(self.p.shape))
         return xp.where(drawn < self.p, xp.ones_like(self.p), xp.zeros_like(self.p))
 
 
@@ -46,14 +47,22 @@ class Categorical(NamedTuple):
     p: Array
 
     def sample(self, rng: np.random.Generator) -> Array:
-        """One integer label per row: the number of the cumulated p_1, …, p_{m−1} that a uniform number has passed."""
-        xp = namespace(self.p)
-        drawn = xp.asarray(rng.random(self.p.shape[0]))
-        passed, cumulated = 0, 0
-        for j in range(self.p.shape[1] - 1):
-            cumulated = cumulated + self.p[:, j]
-            passed = passed + 1 * (drawn >= cumulated)
-        return passed if self.p.shape[1] > 1 else np.zeros(self.p.shape[0], dtype=np.int64)
+        """One integer label per row: how many of the cumulated p_1, …, p_{m−1} a uniform number has passed.
+
+        The number is uniform below the rounded sum of all p_j, so that a label of probability 0 is never drawn.
+        """
+        cumulated = list(accumulate(self.p[:, j] for j in range(self.p.shape[1])))
+        drawn = _uniform(namespace(self.p), rng, (self.p.shape[0],)) * cumulated[-1]
+        passed = 0 * (drawn < 0)
+        for bound in cumulated[:-1]:
+            passed = passed + (drawn >= bound)
+        return passed
+
+
+def _uniform(xp: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Uniform numbers in [0, 1); what float32 would round up to 1 counts as 0."""
+    drawn = xp.asarray(rng.random(shape))
+    return xp.where(drawn < 1, drawn, xp.zeros_like(drawn))
 
 
 class Loss(NamedTuple):

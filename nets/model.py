@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ def mlp(widths: Any, activations: Any, loss: str) -> Model:
 def layer_shapes(model: Model) -> list[tuple[int, int]]:
     """(d_out, d_in) of every trainable layer, in order."""
     widths = [*model.input_shape, *(layer.width for layer in model.layers if isinstance(layer, Dense))]
-    return [(d_out, d_in) for d_in, d_out in zip(widths, widths[1:], strict=False)]
+    return [(d_out, d_in) for d_in, d_out in itertools.pairwise(widths)]
 
 
 def init(model: Model, seed: int) -> tuple[Layer, ...]:

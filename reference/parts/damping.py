@@ -38,7 +38,7 @@ def powell_on_B(s: Array, y: Array, B: Array, *, mu: Any) -> DampedPair:
     Takes    s (n,), y (n,), B (n, n) symmetric positive definite; 0 < mu < 1.
     Ensures  sᵀỹ = max(sᵀy, μ sᵀBs); ỹ ∈ [y, Bs].
     """
-    mu = _checked(s, y, mu=mu)["mu"]
+    mu = _checked(s, y, B, mu=mu)["mu"]
     check_spd("B", B, s.shape[0])
     Bs = B @ s
     theta = weight(s @ y, s @ Bs, mu)                                # R§2.3.1
@@ -52,7 +52,7 @@ def powell_on_H(s: Array, y: Array, H: Array, *, mu: Any) -> DampedPair:
     Takes    s (n,), y (n,), H (n, n) symmetric positive definite; 0 < mu < 1.
     Ensures  s̃ᵀy = max(sᵀy, μ yᵀHy); s̃ ∈ [s, Hy].
     """
-    mu = _checked(s, y, mu=mu)["mu"]
+    mu = _checked(s, y, H, mu=mu)["mu"]
     check_spd("H", H, s.shape[0])
     Hy = H @ y
     theta = weight(s @ y, y @ Hy, mu)                                # R§2.3.1
@@ -78,7 +78,7 @@ def double_damping(s: Array, y: Array, H: Array, *, mu1: Any, mu2: Any) -> Dampe
     Takes    s (n,), y (n,), H (n, n) symmetric positive definite; 0 < mu1 < 1; 0 < mu2 <= 1 (DEV-DD-1).
     Ensures  P1: s̃ᵀy = max(sᵀy, μ₁yᵀHy).   P2: s̃ᵀỹ = max(s̃ᵀy, μ₂s̃ᵀs̃).   P3: s̃ ∈ [s, Hy], ỹ ∈ [y, s̃].
     """
-    mu1, mu2 = _checked(s, y, mu1=mu1, mu2_to_one=mu2).values()
+    mu1, mu2 = _checked(s, y, H, mu1=mu1, mu2_to_one=mu2).values()
     check_spd("H", H, s.shape[0])
     Hy = H @ y
     theta1 = weight(s @ y, y @ Hy, mu1)                              # R3.2
@@ -94,7 +94,7 @@ def dp_dlm(s: Array, y: Array, H: Array, *, mu1: Any, mu2: Any) -> DampedPair:
     Takes    s (n,), y (n,), H (n, n) symmetric positive definite; 0 < mu1 < 1; mu2 > 0.
     Ensures  s̃ᵀy = max(sᵀy, μ₁yᵀHy); ỹ = y + μ₂s̃, hence s̃ᵀỹ = s̃ᵀy + μ₂s̃ᵀs̃.
     """
-    mu1, mu2 = _checked(s, y, mu1=mu1, mu2=mu2).values()
+    mu1, mu2 = _checked(s, y, H, mu1=mu1, mu2=mu2).values()
     check_spd("H", H, s.shape[0])
     Hy = H @ y
     theta1 = weight(s @ y, y @ Hy, mu1)                              # R8.2 R8.3 R8.5
@@ -126,9 +126,9 @@ _RANGES = {
 }
 
 
-def _checked(s: Array, y: Array, **mus: Any) -> dict[str, Any]:
-    """The numbers μ in the arithmetic of s and y, after all of them have been checked."""
+def _checked(s: Array, y: Array, *matrix: Array, **mus: Any) -> dict[str, Any]:
+    """The numbers μ in the arithmetic that s, y and the matrix share, after they and the vectors have been checked."""
     check_vectors(s=s, y=y)
     for name, mu in mus.items():
         check_number(name.removesuffix("_to_one"), mu, *_RANGES[name])
-    return {name: namespace(s, y).const(mu) for name, mu in mus.items()}
+    return {name: namespace(s, y, *matrix).const(mu) for name, mu in mus.items()}

@@ -53,8 +53,8 @@ def mode_product(A: Array, U: Array, i: int) -> Array:
            f"shape {tuple(U.shape)}")
     xp = namespace(A, U)
     others = [d for axis, d in enumerate(A.shape) if axis != i - 1]
-    product = xp.reshape(U @ mat(A, i), (U.shape[0], *others))                        # R§4.2.1
-    return xp.permute_dims(product, (*range(1, i), 0, *range(i, A.ndim)))
+    product = xp.reshape(U @ mat(A, i), (U.shape[0], *others))
+    return xp.permute_dims(product, (*range(1, i), 0, *range(i, A.ndim)))             # R§4.2.1
 
 
 def mode_products(A: Array, U: Sequence[Array]) -> Array:

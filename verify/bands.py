@@ -1,0 +1,356 @@
+"""Numbers with a running error bound: what a correct floating-point program may differ by.
+
+A `Banded` array holds a high-precision value v (FLINT `arb` used as a plain number) and, beside every entry, a float e: the
+largest distance at which a program with unit roundoff u, computing the same line from the same inputs, may lie. The lines of
+`reference` and `nets` run on it unchanged. Rules, entry by entry, for z = the result:
+
+    constant c   u|c| (an integer: 0)            sum of n       Σe + (n − 1)u Σ|x|
+    x ± y        e_x + e_y + u|z|                A @ B          |A|e_B + e_A|B| + e_A e_B + γ_n |A||B|
+    x y          |x|e_y + |y|e_x + e_x e_y + u|z|               inverse X of A   |X|e_A|X| + 3n u ‖A‖ ‖X‖² in every entry
+    x / y        (e_x + |z|e_y)/(|y| − e_y) + u|z|, infinite where |y| ≤ e_y
+    √x           by interval; an exact 0 stays exact
+    exp, tanh    |derivative| e + 2u|z|; logistic, expm1 and softplus with u absolute, since common formulas lose that much
+
+A comparison that the bands leave open is hulled in `where`, and asked of `Paths` in an `if`, so that both branches are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flint
+import numpy as np
+
+from ..arrays.balls import as_arb
+
+BITS = 180
+"""Working precision of the values: three times that of float64, so that their own error never shows."""
+
+
+MOST_PATHS = 64
+"""Six open decisions of a run are followed both ways; beyond that the first ones found are."""
+
+
+class Paths:
+    """The open decisions of one run: those in `forced` are taken as they say, later ones as True, and all are recorded."""
+
+    def __init__(self, forced: tuple[bool, ...] = ()) -> None:
+        self.forced, self.taken = forced, []  # type: tuple[bool, ...], list[bool]
+
+    def decide(self) -> bool:
+        """The next open decision."""
+        choice = self.forced[len(self.taken)] if len(self.taken) < len(self.forced) else True
+        self.taken.append(choice)
+        return choice
+
+
+def every_path() -> Iterator[Paths]:
+    """Runs until every open decision has been taken both ways, `MOST_PATHS` at most."""
+    pending: list[tuple[bool, ...]] = [()]
+    for _ in range(MOST_PATHS):
+        if not pending:
+            return
+        paths = Paths(pending.pop())
+        yield paths
+        pending += [(*paths.taken[:i], False) for i in range(len(paths.forced), len(paths.taken))]
+
+
+class Banded:
+    """An array of numbers v with error bounds e, made by `Bands`; see the module's rules."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, v: Any, e: Any, space: Bands) -> None:
+        self.v, self.e, self.space = np.asarray(v, dtype=object), np.asarray(e, dtype=np.float64), space
+
+    def __stepgauge_namespace__(self) -> Bands:
+        return self.space
+
+    shape = property(lambda self: self.v.shape)
+    ndim = property(lambda self: self.v.ndim)
+    T = property(lambda self: Banded(self.v.T, self.e.T, self.space))
+
+    def __getitem__(self, index: Any) -> Banded:
+        return Banded(self.v[index], self.e[index], self.space)
+
+    @property
+    def size(self) -> Any:
+        """|v| as floats."""
+        return np.abs(self.v.astype(np.float64))
+
+    def __neg__(self) -> Banded:
+        return Banded(-self.v, self.e, self.space)
+
+    def __abs__(self) -> Banded:
+        return Banded(abs(self.v), self.e, self.space)
+
+    def __add__(self, other: Any) -> Banded:
+        other = self.space.lift(other)
+        return self.space.rounded(self.v + other.v, self.e + other.e)
+
+    def __sub__(self, other: Any) -> Banded:
+        return self + -self.space.lift(other)
+
+    def __rsub__(self, other: Any) -> Banded:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Banded:
+        other = self.space.lift(other)
+        e = self.size * other.e + other.size * self.e + self.e * other.e
+        return self.space.rounded(self.v * other.v, e, may_underflow=True)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Banded:
+        other = self.space.lift(other)
+        zero = other.size == 0
+        v = np.asarray(self.v / np.where(zero, flint.arb(1), other.v), dtype=object)
+        room = np.where(zero, 0, other.size - other.e)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            e = np.where(room > 0, (self.e + np.abs(v.astype(np.float64)) * other.e) / room, np.inf)
+        return self.space.rounded(v, e, may_underflow=True)
+
+    def __rtruediv__(self, other: Any) -> Banded:
+        return self.space.lift(other) / self
+
+    def __pow__(self, exponent: int) -> Banded:
+        result = self.space.ones(self.shape)
+        for _ in range(exponent):
+            result = result * self
+        return result
+
+    def __matmul__(self, other: Banded) -> Banded:
+        a, b = self.size, other.size
+        n = self.shape[-1]
+        gamma = n * self.space.u / (1 - n * self.space.u)
+        e = a @ other.e + self.e @ b + self.e @ other.e + gamma * (a @ b)
+        return Banded(self.v @ other.v, e, self.space)
+
+    def _compare(self, other: Any, holds: Callable[[Any, float], Any]) -> Mask:
+        other = self.space.lift(other)
+        difference = np.asarray(self.v - other.v, dtype=object).astype(np.float64)
+        slack = np.broadcast_to(self.e + other.e, difference.shape)
+        return Mask(holds(difference, 0), (np.abs(difference) <= slack) & (slack > 0), self.space)
+
+    def __lt__(self, other: Any) -> Mask:
+        return self._compare(other, np.less)
+
+    def __le__(self, other: Any) -> Mask:
+        return self._compare(other, np.less_equal)
+
+    def __gt__(self, other: Any) -> Mask:
+        return self._compare(other, np.greater)
+
+    def __ge__(self, other: Any) -> Mask:
+        return self._compare(other, np.greater_equal)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Mask:
+    """The outcome of a comparison: `yes` for the values themselves, `open` where the bands admit the other answer."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, yes: Any, open: Any, space: Bands) -> None:
+        self.yes, self.open, self.space = np.asarray(yes, dtype=bool), np.asarray(open, dtype=bool), space
+
+    def __and__(self, other: Mask) -> Mask:
+        return Mask(self.yes & other.yes, self.open | other.open, self.space)
+
+    def all(self) -> Mask:
+        """Does it hold everywhere?  (Open where the answer hangs on open entries.)"""
+        return Mask(self.yes.all(), (self.yes | self.open).all() and self.open.any(), self.space)
+
+    def __bool__(self) -> bool:
+        return self.space.paths.decide() if self.open.any() else bool(self.yes)
+
+
+class Bands:
+    """The namespace of `Banded` arrays for a candidate with unit roundoff `u` and smallest normal number `tiny`."""
+
+    exact = False
+
+    def __init__(self, dtype: str, paths: Paths) -> None:
+        info = np.finfo(dtype)
+        self.u, self.tiny, self.paths = float(info.eps) / 2, float(info.tiny), paths
+        self.name = f"bands of {dtype}"
+
+    def rounded(self, v: Any, e: Any, *, may_underflow: bool = False) -> Banded:
+        """v with the error e and one rounding; a product or quotient may also fall below the normal numbers."""
+        v = np.asarray(v, dtype=object)
+        size = np.abs(v.astype(np.float64))
+        e = e + self.u * size
+        if may_underflow:
+            e = e + np.where((size > 0) & (size < self.tiny / self.u), self.tiny, 0)
+        return Banded(v, e, self)
+
+    def lift(self, x: Any) -> Banded:
+        """x as a Banded array: integers are exact, other numbers carry the rounding of a constant."""
+        return x if isinstance(x, Banded) else self.const(x)
+
+    def const(self, value: Any) -> Banded:
+        """A constant or hyper-parameter: exact if an integer, rounded once otherwise."""
+        if isinstance(value, Banded):
+            return value
+        v = as_arb(value)
+        return Banded(v, 0.0 if isinstance(value, int) else self.u * abs(float(v)), self)
+
+    def asarray(self, x: Any) -> Banded:
+        """Data or an observed value: the floats that they are, without error."""
+        x = np.asarray(x, dtype=np.float64)
+        v = np.empty(x.shape, dtype=object)
+        v[...] = np.frompyfunc(flint.arb, 1, 1)(x.astype(object))
+        return Banded(v, np.zeros(x.shape), self)
+
+    def zeros(self, shape: Any) -> Banded:
+        """Exact zeros."""
+        return self.asarray(np.zeros(shape))
+
+    def ones(self, shape: Any) -> Banded:
+        """Exact ones."""
+        return self.asarray(np.ones(shape))
+
+    def eye(self, n: int) -> Banded:
+        """The exact identity."""
+        return self.asarray(np.eye(n))
+
+    def zeros_like(self, x: Banded) -> Banded:
+        """Exact zeros in the shape of x."""
+        return self.zeros(x.shape)
+
+    def ones_like(self, x: Banded) -> Banded:
+        """Exact ones in the shape of x."""
+        return self.ones(x.shape)
+
+    def reshape(self, x: Banded, shape: Any) -> Banded:
+        """The same entries in another shape."""
+        return Banded(x.v.reshape(shape), x.e.reshape(shape), self)
+
+    def permute_dims(self, x: Banded, axes: Any) -> Banded:
+        """The same entries with the axes in another order."""
+        return Banded(x.v.transpose(axes), x.e.transpose(axes), self)
+
+    def concat(self, arrays: Any, axis: int = 0) -> Banded:
+        """The arrays one after the other along `axis`."""
+        return Banded(np.concatenate([x.v for x in arrays], axis), np.concatenate([x.e for x in arrays], axis), self)
+
+    def where(self, mask: Mask, yes: Any, no: Any) -> Banded:
+        """`yes` or `no` entry by entry; the hull of both where the mask is open."""
+        yes, no = self.lift(yes), self.lift(no)
+        both_v, both_e = (yes.v + no.v) / 2, abs(yes - no).size / 2 + np.maximum(yes.e, no.e)
+        return Banded(np.where(mask.open, both_v, np.where(mask.yes, yes.v, no.v)),
+                      np.where(mask.open, both_e, np.where(mask.yes, yes.e, no.e)), self)
+
+    def abs(self, x: Banded) -> Banded:
+        """|x|."""
+        return abs(x)
+
+    def sum(self, x: Banded, axis: Any = None, keepdims: bool = False) -> Banded:
+        """Sum over `axis`, in any order."""
+        count = x.v.size if axis is None else x.shape[axis]
+        e = x.e.sum(axis, keepdims=keepdims) + (count - 1) * self.u * x.size.sum(axis, keepdims=keepdims)
+        return Banded(x.v.sum(axis, keepdims=keepdims), e, self)
+
+    def max(self, x: Banded, axis: Any = None, keepdims: bool = False) -> Banded:
+        """Maximum over `axis`."""
+        return Banded(x.v.max(axis, keepdims=keepdims), x.e.max(axis, keepdims=keepdims), self)
+
+    def all_finite(self, x: Banded) -> bool:
+        """True: what is observed has been checked before it enters."""
+        return True
+
+    symmetric = positive_definite = all_finite
+
+    def kron(self, A: Banded, B: Banded) -> Banded:
+        """A ⊗ B."""
+        blocks = A[:, None, :, None] * B[None, :, None, :]
+        return self.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
+
+    def inv(self, A: Banded) -> Banded:
+        """A⁻¹, with the error of any algorithm that is backward stable up to its condition."""
+        n = A.shape[0]
+        X = self._solve(A.v, self.eye(n).v)
+        size = np.abs(X.astype(np.float64))
+        stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
+        return Banded(X, size @ A.e @ size + stable, self)
+
+    def solve(self, A: Banded, B: Banded) -> Banded:
+        """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""
+        n = A.shape[0]
+        b = B.v.reshape(n, -1)
+        X, X_A = self._solve(A.v, b), np.abs(self._solve(A.v, self.eye(n).v).astype(np.float64))
+        size = np.abs(X.astype(np.float64))
+        stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
+        e = X_A @ (B.e.reshape(n, -1) + A.e @ size) + stable
+        return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
+
+    def _solve(self, A: Any, B: Any) -> Any:
+        X = flint.arb_mat(*A.shape, list(A.ravel())).solve(flint.arb_mat(*B.shape, list(B.ravel())))
+        solution = np.empty(B.size, dtype=object)
+        solution[:] = [entry.mid() for entry in X.entries()]
+        return solution.reshape(B.shape)
+
+    def sqrt(self, x: Banded) -> Banded:
+        """√x: the interval's image, so that an exact 0 stays exact; a band that reaches below 0 is cut there."""
+        v = _entrywise(lambda t: t.sqrt() if t > 0 else flint.arb(0), x.v)
+        size, root = x.v.astype(np.float64), v.astype(np.float64)
+        below = root - np.sqrt(np.maximum(size - x.e, 0))
+        above = x.e / np.maximum(np.sqrt(size.clip(0) + x.e) + root, np.finfo(float).tiny)
+        return self.rounded(v, np.where(x.e > 0, np.maximum(below, above), 0))
+
+    def _function(self, function: str, x: Banded, slope: Any, absolute: float = 0) -> Banded:
+        v = _entrywise(lambda t: getattr(t, function)(), x.v)
+        size = np.abs(v.astype(np.float64))
+        with np.errstate(over="ignore"):
+            return Banded(v, slope(x.v.astype(np.float64) + x.e) * x.e + 2 * self.u * size + absolute, self)
+
+    def exp(self, x: Banded) -> Banded:
+        """eˣ."""
+        return self._function("exp", x, np.exp)
+
+    def expm1(self, x: Banded) -> Banded:
+        """eˣ − 1; u absolute, since eˣ − 1 is in use."""
+        return self._function("expm1", x, np.exp, 2 * self.u)
+
+    def log(self, x: Banded) -> Banded:
+        """log x."""
+        return self._function("log", x, lambda t: 1 / np.abs(t))
+
+    def tanh(self, x: Banded) -> Banded:
+        """tanh x."""
+        return self._function("tanh", x, np.ones_like)
+
+    def logistic(self, x: Banded) -> Banded:
+        """1 / (1 + e⁻ˣ); u absolute, since (1 + tanh(x/2))/2 is in use."""
+        v = _entrywise(lambda t: 1 / (1 + (-t).exp()), x.v)
+        return Banded(v, x.e / 4 + 4 * self.u, self)
+
+    def softplus(self, x: Banded) -> Banded:
+        """log(1 + eˣ); u absolute as well."""
+        v = _entrywise(lambda t: (1 + t.exp()).log() if t < 60 else t + (-t).exp(), x.v)
+        return Banded(v, x.e + 4 * self.u * (1 + np.abs(v.astype(np.float64))), self)
+
+    def softmax(self, x: Banded) -> Banded:
+        """e^(x_j) / Σ_i e^(x_i) along the last axis: a common shift of x cancels, errors in x_j − x_i do not."""
+        shift = x.v.max(axis=-1, keepdims=True)
+        powers = _entrywise(lambda t: t.exp(), x.v - shift)
+        v = powers / powers.sum(axis=-1, keepdims=True)
+        z = np.abs(v.astype(np.float64))
+        moved = x.e + self.u * np.abs((x.v - shift).astype(np.float64))
+        common = (z * moved).sum(axis=-1, keepdims=True)
+        return Banded(v, z * (moved + common) * (1 + moved + common) + (x.shape[-1] + 4) * self.u * z, self)
+
+    def logsumexp(self, x: Banded) -> Banded:
+        """log Σ_i e^(x_i) along the last axis."""
+        shift = x.v.max(axis=-1, keepdims=True)
+        powers = _entrywise(lambda t: t.exp(), x.v - shift)
+        v = shift[..., 0] + _entrywise(lambda t: t.log(), powers.sum(axis=-1))
+        size = np.abs(x.v.astype(np.float64)).max(axis=-1)
+        return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
+
+
+def _entrywise(function: Any, x: Any) -> Any:
+    return np.asarray(np.frompyfunc(function, 1, 1)(x), dtype=object)

@@ -1,0 +1,217 @@
+"""A case: one small training problem that a candidate runs and the judge replays, in memory or as a folder of files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import nets
+from ..arrays import cast, is_integer
+from ..arrays.errors import expect
+from ..reference import METHODS
+from ..reference.parts.descent import StepDecay, gradient
+
+Array = Any
+FORMAT = "stepgauge case 1"
+
+
+class Layout(NamedTuple):
+    """How a candidate writes a layer: declared, never guessed.
+
+    kernel   "out_in": W (d_out, d_in); "in_out": W (d_in, d_out).
+    bias     "separate": a list "b" beside "W"; "column": the last column of W (the last row where kernel is "in_out").
+    """
+
+    kernel: str = "out_in"
+    bias: str = "separate"
+
+
+OURS = Layout()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem: `candidate(case)` starts at `params`, takes one step on each of `batches`, and yields after each.
+
+    name       which case of the method's suite this is.
+    method     a name out of `reference.METHODS`.
+    model      the network.
+    params     where to start: Layers with W (d_out, d_in), b (d_out,), whatever the layout of the candidate.
+    hyper      the method's `Hyper`, with floats for numbers.
+    data       the Batch (or tuple of Batches) of the warm start.
+    batches    one Batch a step.
+    dtype      "float64" or "float32": what every array is and what the candidate is to compute and yield.
+    layout     how the candidate writes its layers.
+    """
+
+    name: str
+    method: str
+    model: nets.Model
+    params: tuple[nets.Layer, ...]
+    hyper: Any
+    data: Any
+    batches: tuple[nets.Batch, ...]
+    dtype: str = "float64"
+    layout: Layout = OURS
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Half the distance from 1 to the next number of the dtype."""
+        return float(np.finfo(self.dtype).eps) / 2
+
+    @property
+    def steps(self) -> int:
+        """How many steps the candidate takes."""
+        return len(self.batches)
+
+    def loss_and_grad(self, params: Any, batch: nets.Batch) -> tuple[float, tuple[nets.Layer, ...]]:
+        """The mean loss over the batch (plus η/2 ‖θ‖² where the hyper-parameters have an η) and its gradient.
+
+        Takes    params: pairs W (d_out, d_in), b (d_out,); batch: one of this case's.
+        Returns  the loss, and the gradient as Layers.
+        """
+        params = tuple(nets.Layer(*layer) for layer in params)
+        tape = nets.forward(self.model, params, batch.x)
+        eta = getattr(self.hyper, "eta", 0)
+        penalty = eta / 2 * sum(float((tensor**2).sum()) for tensor in nets.tensors(params))
+        loss = nets.backward(self.model, params, tape, batch.y).loss
+        return float(loss) + penalty, nets.layers(gradient(self.model, params, batch, eta, tape))
+
+    def in_dtype(self, dtype: str) -> Case:
+        """The same case in another dtype."""
+        params, data, batches = cast((self.params, self.data, self.batches), dtype)
+        return replace(self, params=params, data=data, batches=batches, dtype=dtype)
+
+    def save(self, folder: Any) -> None:
+        """Write this case as `case.json` and one .npy file an array (no pickle): the way in for other languages."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write = _Writer(folder)
+        text = {
+            "format": FORMAT, "name": self.name, "method": self.method, "dtype": self.dtype,
+            "layout": self.layout._asdict(),
+            "model": {"input_shape": self.model.input_shape,
+                      "layers": [[type(layer).__name__, *layer] for layer in self.model.layers], "loss": self.model.loss},
+            "hyper": {name: {"StepDecay": value._asdict()} if isinstance(value, StepDecay) else value
+                      for name, value in self.hyper._asdict().items()},
+            "params": [{"W": write(f"params_{l}_W", layer.W), "b": write(f"params_{l}_b", layer.b)}
+                       for l, layer in enumerate(self.params)],
+            "data": [write.batch(f"data_{i}", batch) for i, batch in enumerate(batches_of(self.data))],
+            "batches": [write.batch(f"batch_{i}", batch) for i, batch in enumerate(self.batches)],
+        }
+        (folder / "case.json").write_text(json.dumps(text, indent=1) + "\n")
+
+    @staticmethod
+    def load(folder: Any) -> Case:
+        """Read what `save` wrote.
+
+        Raises   ValueError where a file is missing or says something else than a case; nothing in it is executed.
+        """
+        folder = Path(folder)
+        text = read_json(folder / "case.json")
+        read = _Reader(folder)
+        try:
+            expect(text["format"] == FORMAT, "case.json: format", repr(FORMAT), "the folder must be a case",
+                   repr(text["format"]))
+            expect(text["method"] in METHODS, "case.json: method", f"one of {', '.join(METHODS)}",
+                   "the reference has these", repr(text["method"]))
+            expect(text["dtype"] in ("float32", "float64"), "case.json: dtype", "float32 or float64",
+                   "candidates run in one of these", repr(text["dtype"]))
+            records = {"Dense": nets.Dense, "Act": nets.Act}
+            model = nets.Model(tuple(text["model"]["input_shape"]),
+                               tuple(records[kind](*fields) for kind, *fields in text["model"]["layers"]),
+                               text["model"]["loss"])
+            hyper = {name: StepDecay(**value["StepDecay"]) if isinstance(value, dict) else value
+                     for name, value in text["hyper"].items()}
+            params = tuple(nets.Layer(read(layer["W"]), read(layer["b"])) for layer in text["params"])
+            data = tuple(read.batch(batch) for batch in text["data"])
+            case = Case(text["name"], text["method"], model, params, METHODS[text["method"]].Hyper(**hyper), data,
+                        tuple(read.batch(batch) for batch in text["batches"]), text["dtype"], Layout(**text["layout"]))
+            for batch in (*case.batches, *data):
+                nets.backward(model, params, nets.forward(model, params, batch.x), batch.y)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"case.json: expected the fields that Case.save writes because the judge replays them, "
+                             f"got {type(error).__name__}: {error}") from error
+        return case
+
+
+def batches_of(data: Any) -> tuple[nets.Batch, ...]:
+    """A Batch, or an iterable of them, as a tuple."""
+    return (data,) if isinstance(data, nets.Batch) else tuple(data)
+
+
+def write_steps(folder: Any, steps: Any) -> None:
+    """Write a trajectory, one dict of arrays or lists of arrays a step, as `steps.json` and .npy files."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write = _Writer(folder)
+    text = [{name: [write(f"step_{k}_{name}_{i}", array) for i, array in enumerate(values)]
+             if isinstance(values, list | tuple) else write(f"step_{k}_{name}", values)
+             for name, values in step.items()} for k, step in enumerate(steps)]
+    (folder / "steps.json").write_text(json.dumps(text, indent=1) + "\n")
+
+
+def read_steps(folder: Any) -> list[dict[str, Any]]:
+    """Read what `write_steps`, or a program in another language, wrote.
+
+    Raises   ValueError where a file is missing or malformed.
+    """
+    folder = Path(folder)
+    text = read_json(folder / "steps.json")
+    expect(isinstance(text, list) and all(isinstance(step, dict) for step in text), "steps.json",
+           "a list with one object a step", "a trajectory is read from it", type(text).__name__)
+    read = _Reader(folder)
+    return [{name: [read(file) for file in files] if isinstance(files, list) else read(files)
+             for name, files in step.items()} for step in text]
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file.  Raises ValueError where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path.name}: expected a JSON file because the folder must hold one, got {error}") from error
+
+
+class _Writer:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, array: Array) -> str:
+        np.save(self.folder / f"{name}.npy", np.asarray(array), allow_pickle=False)
+        return f"{name}.npy"
+
+    def batch(self, name: str, batch: nets.Batch) -> dict[str, Any]:
+        fields: dict[str, Any] = {"x": self(f"{name}_x", batch.x), "y": self(f"{name}_y", batch.y)}
+        if batch.y_sampled is not None:
+            fields["y_sampled"] = self(f"{name}_y_sampled", batch.y_sampled)
+        if isinstance(batch.curvature, nets.Batch):
+            fields["curvature"] = self.batch(f"{name}_curvature", batch.curvature)
+        elif batch.curvature is not None:
+            fields["curvature"] = self(f"{name}_curvature", batch.curvature)
+        return fields
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: Any) -> Array:
+        expect(isinstance(name, str) and name == Path(name).name, "file", "the plain name of a file in the folder",
+               "nothing outside it is read", repr(name))
+        try:
+            array = np.load(self.folder / name, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f"{name}: expected a .npy file because an array is read from it, got {error}") from error
+        expect(array.dtype in (np.float32, np.float64) or is_integer(array), name, "floats or integers",
+               "arrays of a case are one of these", array.dtype)
+        return array
+
+    def batch(self, fields: dict[str, Any]) -> nets.Batch:
+        optional = {name: self.batch(value) if isinstance(value, dict) else self(value)
+                    for name, value in fields.items() if name not in ("x", "y")}
+        return nets.Batch(self(fields["x"]), self(fields["y"]), **optional)

@@ -1,0 +1,111 @@
+"""The suites: for every method small awkward cases, each with the trap it sets, and one on real data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import nets
+from ..arrays import cast
+from ..arrays.errors import expect
+from ..reference import METHODS
+from ..reference.parts.descent import StepDecay
+from .case import Case
+from .data import digits
+
+TRAPS = {
+    "plain": "all widths different, N ≠ d, a layer that is not square",
+    "labels": "integer labels, three layers, saturating activations",
+    "probabilities": "targets inside (0, 1), an activation with a kink in its second derivative",
+    "dead": "a hidden unit that never fires: its gradient is exactly 0",
+    "narrow": "width 1 throughout, a batch of one",
+    "degenerate": "repeated examples and a constant input: rank-deficient statistics",
+    "large": "logits of several hundred: saturated probabilities",
+    "penalty": "the penalty η/2 ‖θ‖² in the loss",
+    "digits": "real images, 64-20-10, batches of 60",
+}
+"""What each case of the default suite is there for."""
+
+OPTIONAL = {
+    "decay": "decoupled weight decay γ",
+    "schedule": "a learning rate that falls twice within the run",
+}
+"""Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
+
+HYPER: dict[str, dict[str, tuple[float, ...]]] = {
+    "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
+    "adam": {"alpha": (0.2, 0.06, 0.11), "beta1": (0.9, 0.7, 0.8), "beta2": (0.98, 0.999, 0.9), "eps": (1e-8, 1e-3, 1e-5)},
+    "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
+}
+"""Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
+
+
+def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
+    """The default suite of a method, or the cases of the given names.
+
+    Raises   ValueError for an unknown method or case.
+    """
+    expect(method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(method))
+    known = (*TRAPS, *OPTIONAL)
+    names = tuple(TRAPS) if names is None else tuple(names)
+    for name in names:
+        expect(name in known, "case", f"one of {', '.join(known)}", "suites are made of these", repr(name))
+    return tuple(_case(method, name, known.index(name)).in_dtype(dtype) for name in names)
+
+
+def _case(method: str, name: str, index: int) -> Case:
+    rng = np.random.default_rng(1000 + index)
+    model, N, steps = _NETS.get(name, _NETS["plain"])
+    params = nets.init(model, seed=index)
+    params = tuple(nets.Layer(W, b + 0.1 * rng.standard_normal(b.shape)) for W, b in params)
+    if name == "digits":
+        images, labels = digits()
+        order = rng.permutation(len(labels))[: N * steps].reshape(steps, N)
+        batches = tuple(nets.Batch(images[rows], labels[rows]) for rows in order)
+    else:
+        batches = tuple(_batch(model, N, rng) for _ in range(steps))
+    if name == "dead":
+        b = params[0].b.copy()
+        b[1] = -100.0
+        params = (nets.Layer(params[0].W, b), *params[1:])
+    if name == "degenerate":
+        batches = tuple(nets.Batch(_degenerate(batch.x), batch.y) for batch in batches)
+    if name == "large":
+        params = (*params[:-1], nets.Layer(300 * params[-1].W, params[-1].b))
+    hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
+    if name == "penalty":
+        hyper["eta"] = 0.03
+    if name == "decay":
+        hyper["gamma"] = 0.05
+    if name == "schedule":
+        hyper["alpha"] = StepDecay(hyper["alpha"], 0.5, 2)  # type: ignore[assignment]
+    params, batches = cast(cast((params, batches), "float32"), "float64")
+    return Case(name, method, model, params, METHODS[method].Hyper(**hyper), batches, batches)
+
+
+def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:
+    x = rng.standard_normal((N, *model.input_shape))
+    m = nets.layer_shapes(model)[-1][0]
+    y = {"mse": lambda: rng.standard_normal((N, m)), "bce": lambda: rng.random((N, m)),
+         "softmax_ce": lambda: rng.integers(0, m, N)}[model.loss]()
+    return nets.Batch(x, y)
+
+
+def _degenerate(x: np.ndarray) -> np.ndarray:
+    x = x[np.arange(len(x)) // 2 * 2]
+    x[:, 0] = 1.0
+    return x
+
+
+_NETS = {
+    "plain": (nets.mlp((3, 4, 2), ("relu", "linear"), "mse"), 5, 5),
+    "labels": (nets.mlp((4, 3, 5, 2), ("tanh", "logistic", "linear"), "softmax_ce"), 7, 5),
+    "probabilities": (nets.mlp((3, 5, 4), ("elu", "linear"), "bce"), 6, 5),
+    "dead": (nets.mlp((3, 4, 2), ("relu", "linear"), "softmax_ce"), 6, 4),
+    "narrow": (nets.mlp((1, 1, 1), ("tanh", "logistic"), "mse"), 1, 4),
+    "degenerate": (nets.mlp((4, 3, 2), ("tanh", "linear"), "mse"), 6, 4),
+    "large": (nets.mlp((3, 4, 3), ("tanh", "linear"), "softmax_ce"), 5, 4),
+    "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
+}
+"""Model, batch size and number of steps; names that are not here take those of "plain"."""

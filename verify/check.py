@@ -1,0 +1,121 @@
+"""`check`: run a candidate on a suite, judge every line, and say what explains a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from ..arrays.errors import expect
+from ..reference import METHODS
+from .case import Case, Layout
+from .cases import cases as suite
+from .conventions import CONVENTIONS
+from .procedures import PROCEDURES, check_procedure
+from .progress import progress
+from .replay import PAPER, Convention, Line, replay, rounding_ratio, settled
+from .report import CaseReport, Report
+from .runner import Misbehaved, run
+
+
+def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layout: Layout | None = None,
+          time_limit: float = 60) -> Report:
+    """Is `candidate` a right implementation of `method`, and if not, where does it first go wrong?
+
+    Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
+             a plain function); candidate: a callable that takes a `Case` and yields, after each step, a dict of named arrays:
+             "W" and "b" by layer, and any of the method's Trace and State names, by tensor; cases: names of cases, or Cases,
+             or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields.
+    Returns  a Report.
+    Raises   ValueError for an unknown method or case, TypeError for a candidate that cannot be called.
+    """
+    expect(callable(candidate), "candidate", "a callable", "the judge runs it", type(candidate).__name__, TypeError)
+    if method in PROCEDURES:
+        return check_procedure(method, candidate, CONVENTIONS.get(method, ()))
+    expect(method in METHODS, "method", f"one of {', '.join((*METHODS, *PROCEDURES))}", "the reference has these", repr(method))
+    chosen = [case if isinstance(case, Case) else suite(method, [case])[0] for case in
+              (suite(method) if cases is None else cases)]
+    if layout is not None:
+        chosen = [replace(case, layout=layout) for case in chosen]
+    judged = [_Judged(case, candidate, time_limit) for case in progress(chosen, method)]
+    return _report(method, judged)
+
+
+def judge_steps(case: Case, steps: list[dict[str, Any]]) -> Report:
+    """Judge a trajectory that has been written down, such as one read by `case.read_steps`."""
+    return _report(case.method, [_Judged(case, lambda _: iter(steps), time_limit=60)])
+
+
+class _Judged:
+    """One case with the steps that the candidate took on it."""
+
+    def __init__(self, case: Case, candidate: Callable[..., Any], time_limit: float) -> None:
+        self.case, self.candidate, self.time_limit = case, candidate, time_limit
+        self.steps: list[dict[str, Any]] = []
+        self.reason = ""
+        try:
+            self.steps = run(candidate, case, time_limit)
+        except Misbehaved as error:
+            self.reason = str(error)
+
+    def under(self, convention: Convention) -> CaseReport:
+        if self.reason:
+            return CaseReport(self.case.name, "FAIL", (), self.reason)
+        try:
+            lines = tuple(replay(self.case, self.steps, convention))
+        except Misbehaved as error:
+            return CaseReport(self.case.name, "FAIL", (), str(error))
+        return CaseReport(self.case.name, _worst(lines), lines)
+
+    def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
+        """The report with rounding told from formula: the candidate runs once more, in float32."""
+        first = next((line for line in report.lines if line.verdict == report.verdict), None)
+        if report.verdict not in ("FAIL", "GREY") or first is None or self.case.dtype != "float64":
+            return report
+        try:
+            case = self.case.in_dtype("float32")
+            lines = replay(case, run(self.candidate, case, self.time_limit), convention)
+        except Misbehaved:
+            return report
+        ratio = rounding_ratio(first, lines)
+        return replace(report, verdict=settled(report.verdict, ratio), ratio32=ratio)
+
+
+def _worst(lines: tuple[Line, ...]) -> str:
+    verdicts = {line.verdict for line in lines}
+    if "FAIL" in verdicts or "GREY" in verdicts:
+        return "FAIL" if "FAIL" in verdicts else "GREY"
+    return "PASS" if "PASS" in verdicts else "UNINFORMATIVE"
+
+
+def _report(method: str, judged: list[_Judged]) -> Report:
+    names = METHODS[method].LINES
+    reports = [case.with_ratio(case.under(PAPER), PAPER) for case in judged]
+    report = Report(method, names, tuple(reports), by_tensor=True)
+    if report.verdict != "FAIL" or report.divergence is None:
+        return report
+    known = CONVENTIONS[method]
+    for conventions in [*((c,) for c in known), *combinations(known, 2)]:
+        both = _together(conventions)
+        if both is None:
+            continue
+        failed = [case for case, old in zip(judged, reports, strict=True) if old.verdict == "FAIL"]
+        if not all(case.under(both).verdict in ("PASS", "UNINFORMATIVE") for case in failed):
+            continue
+        if not both.legitimate:
+            return replace(report, explanations=(both.text,))
+        under = Report(method, names, tuple(case.with_ratio(case.under(both), both) for case in judged),
+                       (both.text,), by_tensor=True)
+        if under.ok:
+            return under
+    return report
+
+
+def _together(conventions: tuple[Convention, ...]) -> Convention | None:
+    """Several conventions as one, or None where two of them speak of the same thing."""
+    rewrites = [key for c in conventions for key in (*c.rewrites, *c.start)]
+    if len(set(rewrites)) < len(rewrites):
+        return None
+    return Convention("; ".join(c.text for c in conventions), {k: v for c in conventions for k, v in c.rewrites.items()},
+                      {k: v for c in conventions for k, v in c.start.items()}, all(c.legitimate for c in conventions))

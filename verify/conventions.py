@@ -1,0 +1,97 @@
+"""Other ways to write a method: published conventions, which are named and accepted, and slips, which are named as causes."""
+
+from __future__ import annotations
+
+from .replay import Convention
+
+
+def _slip(function: str, text: str, **rewrites: str) -> Convention:
+    return Convention(text, {f"{function}.{name}": code for name, code in rewrites.items()}, legitimate=False)
+
+
+def _interpolation(function: str, name: str, theta: str, near: str, far: str) -> tuple[Convention, ...]:
+    """What goes wrong in `name = θ near + (1 − θ) far`."""
+    return (_slip(function, f"{name}: the interpolation has the wrong sign", **{name: f"{theta} * {near} - (1 - {theta}) * {far}"}),
+            _slip(function, f"{name}: the two weights are exchanged", **{name: f"(1 - {theta}) * {near} + {theta} * {far}"}),
+            _slip(function, f"{name}: no damping", **{name: f"{near}"}))
+
+
+CONVENTIONS: dict[str, tuple[Convention, ...]] = {
+    "sgd_m": (
+        Convention("momentum is heavy ball, ĝ = βĝ + g (R Section 3.7.2)",
+                   {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))"}),
+        Convention("momentum is an exponential moving average, ĝ = βĝ + (1 − β)g (R Section 2.5.2)",
+                   {"g_h": "tuple(beta * g_h_i + (1 - beta) * g_i for g_h_i, g_i in zip(state.g_h, g))"}),
+        Convention("Nesterov momentum: the step is taken along g + βĝ with heavy ball",
+                   {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))",
+                    "theta": "tuple(descend(theta_i, g_i + beta * g_h_i, alpha, hyper.gamma) "
+                             "for theta_i, g_h_i, g_i in zip(theta, g_h, g))"}),
+        Convention("no momentum: the step is taken along g", {"theta": "tuple(descend(theta_i, g_i, alpha, hyper.gamma) "
+                   "for theta_i, g_i in zip(theta, g))"}, legitimate=False),
+        Convention("stale momentum: the step is taken along the previous ĝ",
+                   {"theta": "tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, state.g_h))"},
+                   legitimate=False),
+        Convention("the weights of ĝ and g are exchanged",
+                   {"g_h": "tuple((1 - beta) * g_h_i + beta * g_i for g_h_i, g_i in zip(state.g_h, g))"}, legitimate=False),
+    ),
+    "adam": (
+        Convention("ε is added to √v before the bias correction (Kingma and Ba, Section 2, ε̂)",
+                   {"p": "tuple(m_i * xp.sqrt(1 - beta2**t) / (1 - beta1**t) / (xp.sqrt(v_i) + eps) "
+                         "for m_i, v_i in zip(m, v))"}),
+        Convention("ε stands inside the root",
+                   {"p": "tuple(m_i / xp.sqrt(v_i + eps) for m_i, v_i in zip(m_h, v_h))"}),
+        Convention("v averages the square of the momentum, not of the gradient",
+                   {"v": "tuple(beta2 * v_i + (1 - beta2) * m_i**2 for v_i, m_i in zip(state.v, m))"}, legitimate=False),
+        Convention("m is not corrected for its start at 0", {"m_h": "m"}, legitimate=False),
+        Convention("v is not corrected for its start at 0", {"v_h": "v"}, legitimate=False),
+        Convention("the bias corrections count steps from 0", legitimate=False,
+                   rewrites={"m_h": "tuple(m_i / (1 - beta1**(t + 1)) for m_i in m)",
+                             "v_h": "tuple(v_i / (1 - beta2**(t + 1)) for v_i in v)"}),
+        Convention("β₁ and β₂ are exchanged in the averages", legitimate=False,
+                   rewrites={"m": "tuple(beta2 * m_i + (1 - beta2) * g_i for m_i, g_i in zip(state.m, g))",
+                             "v": "tuple(beta1 * v_i + (1 - beta1) * g_i**2 for v_i, g_i in zip(state.v, g))"}),
+        Convention("stale momentum: the step uses the previous m",
+                   {"m_h": "tuple(m_i / (1 - beta1**t) for m_i in state.m)"}, legitimate=False),
+        Convention("the direction uses v̂ without the root",
+                   {"p": "tuple(m_i / (v_i + eps) for m_i, v_i in zip(m_h, v_h))"}, legitimate=False),
+    ),
+    "rmsprop": (
+        Convention("no average of the gradient: β₁ = 0 (Hinton, lecture 6e)", {"m": "g"}),
+        Convention("v starts from zeros", start={"v": "zeros"}),
+        Convention("v starts from ones", start={"v": "ones"}),
+        Convention("ε stands inside the root", {"p": "tuple(m_i / xp.sqrt(v_i + eps) for m_i, v_i in zip(m, v))"}),
+        Convention("v averages the square of the average, not of the gradient",
+                   {"v": "tuple(beta2 * v_i + (1 - beta2) * m_i**2 for v_i, m_i in zip(state.v, m))"}, legitimate=False),
+        Convention("the direction uses v without the root",
+                   {"p": "tuple(m_i / (v_i + eps) for m_i, v_i in zip(m, v))"}, legitimate=False),
+        Convention("stale v: the root is taken of the previous v",
+                   {"p": "tuple(m_i / (xp.sqrt(v_i) + eps) for m_i, v_i in zip(m, state.v))"}, legitimate=False),
+    ),
+    "damping.powell_on_B": _interpolation("powell_on_B", "y_t", "theta", "y", "Bs"),
+    "damping.powell_on_H": _interpolation("powell_on_H", "s_t", "theta", "s", "Hy"),
+    "damping.powell_identity": _interpolation("powell_identity", "y_t", "theta", "y", "s"),
+    "damping.double_damping": (
+        *_interpolation("double_damping", "s_t", "theta1", "s", "Hy"),
+        *_interpolation("double_damping", "y_t", "theta2", "y", "s_t"),
+        _slip("double_damping", "y is pulled towards the undamped s", y_t="theta2 * y + (1 - theta2) * s"),
+        _slip("double_damping", "the second weight is taken from the undamped s", theta2="weight(s @ y, s @ s, mu2)"),
+        _slip("double_damping", "μ₁ and μ₂ are exchanged", theta1="weight(s @ y, y @ Hy, mu2)",
+              theta2="weight(s_t @ y, s_t @ s_t, mu1)"),
+    ),
+    "damping.dp_dlm": (
+        *_interpolation("dp_dlm", "s_t", "theta1", "s", "Hy"),
+        _slip("dp_dlm", "the Levenberg-Marquardt term takes the undamped s", y_t="y + mu2 * s"),
+        _slip("dp_dlm", "the Levenberg-Marquardt term is divided by μ₂", y_t="y + s_t / mu2"),
+    ),
+    "damping.dpi_dlm": (
+        *_interpolation("dpi_dlm", "s_t", "theta1", "s", "Hy"),
+        _slip("dpi_dlm", "the Levenberg-Marquardt term takes the undamped s", y_t="y + mu2 * s"),
+    ),
+    "quasi_newton.bfgs_H": (
+        _slip("bfgs_H", "s and y are exchanged: the update of B", result="bfgs_B(H, y, s)"),
+        _slip("bfgs_H", "this is DFP, the member φ = 0 of the Broyden family", result="dfp_H(H, s, y)"),
+    ),
+    "quasi_newton.dfp_H": (
+        _slip("dfp_H", "this is BFGS, the member φ = 1 of the Broyden family", result="bfgs_H(H, s, y)"),
+    ),
+}

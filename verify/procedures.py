@@ -1,0 +1,278 @@
+"""Single procedures under judgement: a plain function against one of `reference.parts`, on inputs that set traps.
+
+The rule is that of `replay`, for one call: each tagged line of the procedure whose value the candidate returns is compared
+with that line, evaluated on what the candidate returned for the lines before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import cast, map_arrays, namespace, precision
+from ..arrays.errors import expect
+from ..reference.parts import damping, quasi_newton, smw, tensors
+from .bands import BITS, Banded, Bands, Paths, every_path
+from .replay import PAPER, Convention, Line, compare, rounding_ratio, settled
+from .report import CaseReport, Report
+from .runner import Misbehaved, fingerprint
+from .source import instrument, tagged_names
+
+Array = Any
+
+
+class Inputs(NamedTuple):
+    """One call: its name, positional arguments (float64, or tuples of arrays, or integers), keyword arguments."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class Procedure(NamedTuple):
+    """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own."""
+
+    module: ModuleType
+    function: str
+    inputs: Callable[[], Iterator[Inputs]]
+    equivalents: tuple[Callable[..., Any], ...] = ()
+
+    def fields(self) -> tuple[str, ...]:
+        """The names of what it returns, where that is a NamedTuple."""
+        returned = getattr(self.module, self.function).__annotations__["return"]
+        return getattr(getattr(self.module, returned, None), "_fields", ())
+
+    def names(self) -> dict[str, str]:
+        """Quantity to paper line, in order of computation."""
+        return tagged_names(self.module)[self.function]
+
+
+def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...]) -> Report:
+    """Judge one procedure, see `check`; where it fails, try what is known to explain such failures."""
+    procedure = PROCEDURES[name]
+    calls = [_Call(procedure, candidate, inputs) for inputs in procedure.inputs()]
+    report = Report(name, procedure.names(), tuple(call.judged(PAPER) for call in calls))
+    if report.divergence is None:
+        return report
+    for convention in conventions:
+        if all(call.judged(convention).verdict == "PASS" for call in calls):
+            return replace(report, explanations=(convention.text,))
+    return report
+
+
+class _Call:
+    """One call of the candidate, in float64 and, if it can, in float32."""
+
+    def __init__(self, procedure: Procedure, candidate: Callable[..., Any], inputs: Inputs) -> None:
+        self.procedure, self.inputs = procedure, inputs
+        self.returned: dict[str, Any] = {}
+        self.reason = ""
+        for dtype in ("float64", "float32"):
+            args, kwargs = cast((inputs.args, inputs.kwargs), dtype)
+            before = fingerprint((args, kwargs))
+            try:
+                self.returned[dtype] = candidate(*args, **kwargs)
+                expect(fingerprint((args, kwargs)) == before, "candidate", "untouched inputs",
+                       "the caller goes on using them", "written ones", Misbehaved)
+            except Exception as error:   # whatever it is, it is the candidate's and becomes part of the verdict
+                self.reason = self.reason or (f"{type(error).__name__}: {error}" if dtype == "float64" else "")
+
+    def judged(self, convention: Convention) -> CaseReport:
+        if self.reason:
+            return CaseReport(self.inputs.name, "FAIL", (), self.reason)
+        try:
+            lines = self.lines("float64", convention)
+        except Misbehaved as error:
+            return CaseReport(self.inputs.name, "FAIL", (), str(error))
+        worst = max(lines, key=lambda line: line.ratio)
+        ratio = None
+        if worst.verdict in ("FAIL", "GREY") and "float32" in self.returned:
+            try:
+                ratio = rounding_ratio(worst, self.lines("float32", convention))
+            except Misbehaved:
+                ratio = None
+        return CaseReport(self.inputs.name, settled(worst.verdict, ratio), tuple(lines), ratio32=ratio)
+
+    def lines(self, dtype: str, convention: Convention) -> list[Line]:
+        """Every line that the candidate shows, on the path of decisions that suits it best."""
+        best: list[Line] = []
+        for paths in every_path():
+            lines = self._one_path(dtype, convention, paths)
+            if not best or max(line.ratio for line in lines) < max(line.ratio for line in best):
+                best = lines
+        return best
+
+    def _one_path(self, dtype: str, convention: Convention, paths: Paths) -> list[Line]:
+        procedure, returned, space = self.procedure, self.returned[dtype], Bands(dtype, paths)
+        lines: list[Line] = []
+
+        def stop(tag: str, function: str, name: str, value: Any) -> Any:
+            if function != procedure.function or not isinstance(value, Banded):
+                return value
+            observed = _shown(returned, name, procedure.fields())
+            if observed is None:
+                return value
+            expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
+            expect(observed.dtype == dtype, name, dtype, "the inputs are in it", observed.dtype, Misbehaved)
+            if name == "result":
+                value = Banded(value.v, np.maximum.reduce([value.e, *widths]), space)
+            lines.append(compare(1, name, 0, tag, observed, value))
+            return space.asarray(np.nan_to_num(observed))
+
+        with precision(BITS):
+            args, kwargs = cast((self.inputs.args, self.inputs.kwargs), dtype)
+            args, kwargs = map_arrays(space.asarray, args), map_arrays(space.asarray, kwargs)
+            widths = [equivalent(*args, **kwargs).e for equivalent in procedure.equivalents]
+            instrument(procedure.module, stop, convention.rewrites)[procedure.function](*args, **kwargs)
+        expect(lines, "candidate", "the procedure's result", "it is what is judged", type(returned).__name__, Misbehaved)
+        return lines
+
+
+def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | None:
+    """The array that a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"."""
+    if isinstance(returned, dict):
+        shown = returned.get(name)
+    elif isinstance(returned, tuple | list):
+        shown = returned[fields.index(name)] if name in fields[:len(returned)] else None
+    else:
+        shown = returned if name == "result" else None
+    return None if shown is None else np.asarray(shown)
+
+
+def _spd(rng: np.random.Generator, n: int, spread: float) -> Array:
+    Q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    H = Q * np.logspace(0, spread, n) @ Q.T
+    return _single((H + H.T) / 2)
+
+
+def _single(x: Array) -> Array:
+    return np.asarray(x, dtype=np.float32).astype(np.float64)
+
+
+def _pairs() -> Iterator[tuple[str, Array, Array, Array]]:
+    """(name, s, y, H) for the dampings."""
+    rng = np.random.default_rng(7)
+    for n in (1, 2, 5, 9):
+        H = _spd(rng, n, 1)
+        s, y = _single(rng.standard_normal(n)), _single(rng.standard_normal(n))
+        yield f"random, n = {n}", s, y, H
+        yield f"negative curvature, n = {n}", _single(-0.5 * y), y, H
+        yield f"strong curvature, n = {n}", _single(3 * H @ y), y, H
+        yield f"weak curvature, n = {n}", _single(0.05 * H @ y), y, H
+        yield f"parallel and long, n = {n}", s, _single(0.001 * s), H
+        yield f"s = 0, n = {n}", 0 * s, y, H
+        yield f"y = 0, n = {n}", s, 0 * y, H
+    H = np.diag([1.0, 2.0, 4.0])
+    yield "at the switch", np.array([0.25, 0.0, 0.0]), np.array([1.0, 0.0, 0.0]), H
+
+
+def _damped(with_H: bool, **mus: float) -> Callable[[], Iterator[Inputs]]:
+    def inputs() -> Iterator[Inputs]:
+        for name, s, y, H in _pairs():
+            yield Inputs(name, (s, y, H) if with_H else (s, y), mus)
+    return inputs
+
+
+def _updates(**kwargs: float) -> Callable[[], Iterator[Inputs]]:
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(11)
+        for n in (1, 2, 5, 9):
+            for spread in (0, 2):
+                H = _spd(rng, n, spread)
+                s = _single(rng.standard_normal(n))
+                y = _single(np.linalg.solve(_spd(rng, n, 1), s))
+                if s @ y > 0:
+                    yield Inputs(f"n = {n}, cond = 1e{spread}", (H, s, y), kwargs)
+    return inputs
+
+
+def _action() -> Iterator[Inputs]:
+    rng = np.random.default_rng(13)
+    for n in (1, 3, 6):
+        yield Inputs(f"n = {n}", (_spd(rng, n, 1), _single(rng.standard_normal(n)), _spd(rng, n, 2)), {})
+
+
+def _tensor(rng: np.random.Generator, order: int) -> Array:
+    return _single(rng.standard_normal((2, 3, 4, 1, 5)[:order]))
+
+
+def _modes(with_matrix: bool) -> Callable[[], Iterator[Inputs]]:
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(17)
+        for order in range(1, 5):
+            A = _tensor(rng, order)
+            for i in range(1, order + 1):
+                U = (_single(rng.standard_normal((3, A.shape[i - 1]))),) if with_matrix else ()
+                yield Inputs(f"order {order}, mode {i}", (A, *U, i), {})
+    return inputs
+
+
+def _whole(least: int, most: int) -> Callable[[], Iterator[Inputs]]:
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(19)
+        for order in range(least, most + 1):
+            yield Inputs(f"order {order}", (_tensor(rng, order),), {})
+    return inputs
+
+
+def _all_modes() -> Iterator[Inputs]:
+    rng = np.random.default_rng(23)
+    for order in range(1, 5):
+        A = _tensor(rng, order)
+        yield Inputs(f"order {order}", (A, tuple(_single(rng.standard_normal((d + 1, d))) for d in A.shape)), {})
+
+
+def _solves(singular: bool) -> Callable[[], Iterator[Inputs]]:
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(29)
+        for q, n, N2 in ((1, 3, 1), (4, 6, 2), (6, 4, 3), (6, 6, 2)):
+            J, g = _single(rng.standard_normal((q, n))), _single(rng.standard_normal(n))
+            H = _spd(rng, q, 1)
+            if singular:
+                p = rng.dirichlet(np.ones(q))
+                H = _single(np.diag(p) - np.outer(p, p))
+            yield Inputs(f"q = {q}, n = {n}, N₂ = {N2}", (0.1, J, H, g), {"N2": N2})
+    return inputs
+
+
+def _product_form(H: Any, s: Any, y: Any) -> Any:
+    """(I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ, as R (2.6) prints it."""
+    rho = 1 / (s @ y)
+    left = namespace(H).eye(H.shape[0]) - rho * (s[:, None] * y[None, :])
+    return left @ H @ left.T + rho * (s[:, None] * s[None, :])
+
+
+def _dense_solve(lam: Any, J: Any, H: Any, g: Any, *, N2: int) -> Any:
+    """The definition: (λI + JᵀHJ/N₂)⁻¹ g."""
+    xp = namespace(J)
+    return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
+
+
+MU, MU1, MU2 = 0.3, 0.2, 0.4
+
+PROCEDURES: dict[str, Procedure] = {
+    "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
+    "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
+    "damping.powell_identity": Procedure(damping, "powell_identity", _damped(False, mu=MU)),
+    "damping.double_damping": Procedure(damping, "double_damping", _damped(True, mu1=MU1, mu2=MU2)),
+    "damping.dp_dlm": Procedure(damping, "dp_dlm", _damped(True, mu1=MU1, mu2=3 * MU2)),
+    "damping.dpi_dlm": Procedure(damping, "dpi_dlm", _damped(False, mu1=MU1, mu2=3 * MU2)),
+    "quasi_newton.bfgs_H": Procedure(quasi_newton, "bfgs_H", _updates(), (_product_form,)),
+    "quasi_newton.bfgs_B": Procedure(quasi_newton, "bfgs_B", _updates()),
+    "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
+    "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=0.25)),
+    "quasi_newton.hessian_action_pair": Procedure(quasi_newton, "hessian_action_pair", _action),
+    "tensors.vec": Procedure(tensors, "vec", _whole(1, 4)),
+    "tensors.vec_columns": Procedure(tensors, "vec_columns", _whole(2, 2)),
+    "tensors.mat": Procedure(tensors, "mat", _modes(False)),
+    "tensors.contraction": Procedure(tensors, "contraction", _modes(False)),
+    "tensors.mode_product": Procedure(tensors, "mode_product", _modes(True)),
+    "tensors.mode_products": Procedure(tensors, "mode_products", _all_modes),
+    "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (_dense_solve,)),
+    "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (_dense_solve,)),
+}
+"""Every procedure that can be judged by name."""

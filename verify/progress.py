@@ -1,0 +1,17 @@
+"""A progress bar on a terminal, and silence in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+Item = TypeVar("Item")
+
+
+def progress(items: Sequence[Item], text: str) -> Iterable[Item]:
+    """The items one by one, with a bar on stderr where that is a terminal; the bar is gone at the end."""
+    return track(items, text, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

@@ -1,0 +1,247 @@
+"""The line-local rule: every exposed quantity against its paper line, evaluated on the candidate's own inputs to that line.
+
+The reference's source runs on `Banded` numbers with a stop at every tagged line (`source.instrument`). Where the candidate
+exposes the quantity, the two are compared, and then the reference *restarts from the candidate's bits* – passed or failed.
+Lines are judged independently: the set of failing lines is the diagnosis, the first in order of computation the divergence.
+What the candidate does not expose is carried, with its error bound.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import nets
+from ..arrays import map_arrays, precision
+from ..arrays.errors import expect
+from ..reference import METHODS
+from .bands import BITS, Banded, Bands, Paths, every_path
+from .case import Case, Layout
+from .runner import Misbehaved
+from .source import instrument
+
+GREY = 8
+"""Up to so many bands a difference is GREY: correct code with an unstable but right formula was seen at 4."""
+
+INFORMATIVE = 1e-2
+"""A band wider than this share of the largest entry decides nothing."""
+
+ROUNDING, FORMULA = 1e7, 1e3
+"""The error in float32 over that in float64: above the first it comes from rounding, below the second from the formula."""
+
+
+class Line(NamedTuple):
+    """One comparison: a quantity at one step, in one layer or tensor.
+
+    step, name, index     where: step (0 is the initial state), Trace name, layer or tensor (from 0).
+    tag                   the paper line.
+    ratio                 the largest error in bands (0 where exact; infinite for nan or a wrong exact value).
+    entry                 the index of that entry; observed, expected, error, band: its numbers.
+    relative              the largest error over the largest expected entry, for float32 against float64.
+    informative           is some entry's band below 1e-2 of the largest entry?
+    values                the observed and the expected array, for explanations.
+    """
+
+    step: int
+    name: str
+    index: int
+    tag: str
+    ratio: float
+    entry: tuple[int, ...]
+    observed: float
+    expected: float
+    error: float
+    band: float
+    relative: float
+    informative: bool
+    values: tuple[Any, Any]
+
+    @property
+    def verdict(self) -> str:
+        """PASS, GREY, FAIL or UNINFORMATIVE."""
+        if self.ratio > GREY:
+            return "FAIL"
+        if not self.informative:
+            return "UNINFORMATIVE"
+        return "PASS" if self.ratio <= 1 else "GREY"
+
+
+class Convention(NamedTuple):
+    """Another way to write a method: right-hand sides by name, and what the initial state is made of.
+
+    text         what it is, as the report says it.
+    rewrites     quantity (or "function.quantity") to the expression that replaces its line.
+    start        initial state field to "zeros" or "ones".
+    legitimate   a convention somebody publishes (True) or a slip (False).
+    """
+
+    text: str
+    rewrites: Mapping[str, str] = {}
+    start: Mapping[str, str] = {}
+    legitimate: bool = True
+
+
+PAPER = Convention("as printed")
+
+
+def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded) -> Line:
+    """One Line from what a candidate shows and what the line gives."""
+    expected = value.v.astype(np.float64)
+    finite = np.isfinite(observed)
+    lifted = value.space.asarray(np.where(finite, observed, 0))
+    error = np.where(finite, np.abs((lifted.v - value.v).astype(np.float64)), np.inf)
+    band = value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.tiny, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
+    entry = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.size else ()
+    scale = float(np.abs(expected).max(initial=0))
+    worst = float(error.max(initial=0))
+    entry = tuple(int(i) for i in entry)
+    return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
+                float(error[entry]), float(band[entry]), worst / scale if scale else worst,
+                bool(((band <= INFORMATIVE * scale) | (band == 0)).any()), (observed, expected))
+
+
+def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
+    """The relative error of the same comparison in float32 over that of `line`, or None where there is no such."""
+    same = [other for other in in_float32 if other[:3] == line[:3]]
+    return same[0].relative / line.relative if same and line.relative else None
+
+
+def settled(verdict: str, ratio: float | None) -> str:
+    """A verdict after the float32/float64 ratio has told rounding from formula."""
+    if ratio is not None and verdict == "FAIL" and ratio > ROUNDING:
+        return "UNSTABLE"
+    if ratio is not None and verdict == "GREY" and ratio < FORMULA:
+        return "FAIL"
+    return verdict
+
+
+def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAPER) -> list[Line]:
+    """Judge a trajectory line by line; open decisions are followed both ways and the kinder outcome counts.
+
+    Takes    steps: one dict a step, as `runner.run` returns them, with the initial state in front or not.
+    Raises   Misbehaved where names, shapes, dtypes or the number of steps are not what the method has.
+    """
+    method = METHODS[case.method]
+    initial, steps = check_steps(case, method, steps)
+    best: list[Line] | None = None
+    for paths in every_path():
+        try:
+            lines = _replay(case, method, initial, steps, convention, paths)
+        except ValueError:                     # this branch refuses what the candidate was able to compute
+            continue
+        if best is None or _badness(lines) < _badness(best):
+            best = lines
+    expect(best is not None, "candidate", "finite values that the method can go on from",
+           "the reference refuses the state that was yielded", "none of its branches possible", Misbehaved)
+    assert best is not None
+    return best
+
+
+def _badness(lines: list[Line]) -> tuple[int, float]:
+    return sum(line.ratio > GREY for line in lines), max((line.ratio for line in lines), default=0.0)
+
+
+def _replay(case: Case, method: ModuleType, initial: Any, steps: list[Any], convention: Convention,
+            paths: Paths) -> list[Line]:
+    space = Bands(case.dtype, paths)
+    lines: list[Line] = []
+    with precision(BITS):
+        params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
+        now = _Step(0, initial, case, space, lines)
+        source = instrument(method, lambda tag, _, name, value: now.stop(tag, name, value), convention.rewrites)
+        state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
+        state = state._replace(**{name: tuple(getattr(space, f"{what}_like")(x) for x in getattr(state, name))
+                                  for name, what in convention.start.items()})
+        state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
+                                  if isinstance(value, tuple)})
+        for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
+            now = _Step(k, step, case, space, lines)
+            try:
+                params, state, _ = source["step"](case.model, params, state, batch, case.hyper)
+            except _NotFinite:                 # nothing can be computed from there; the line itself is recorded as failed
+                break
+    return lines
+
+
+class _NotFinite(Exception):
+    """A candidate's value that no later line can start from."""
+
+
+class _Step:
+    """One step's stops: compares what is exposed and hands the candidate's bits back."""
+
+    def __init__(self, k: int, exposed: dict[str, Any], case: Case, space: Bands, lines: list[Line]) -> None:
+        self.k, self.exposed, self.case, self.space, self.lines = k, exposed, case, space, lines
+        self.met: Counter[str] = Counter()
+
+    def stop(self, tag: str, name: str, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self.stop(tag, name, part) for part in value)
+        index = self.met[name]
+        self.met[name] += 1
+        if not isinstance(value, Banded) or name not in self.exposed:
+            return value
+        observed = self.exposed[name][index]
+        expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
+               f"{observed.shape} at step {self.k}", Misbehaved)
+        line = compare(self.k, name, index, tag, observed, value)
+        self.lines.append(line)
+        if not np.isfinite(observed).all():
+            raise _NotFinite
+        return self.space.asarray(observed)
+
+
+def check_steps(case: Case, method: ModuleType, steps: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as the tensors `theta`."""
+    expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
+    known = {*method.Trace._fields, *method.State._fields} - {"theta"}
+    tensors = [tensor.shape for tensor in nets.tensors(case.params)]
+    checked = []
+    for step in steps:
+        step = dict(step)
+        W, b = step.pop("W", None), step.pop("b", None)
+        for name in step:
+            expect(name in known, name, f"one of W, b, {', '.join(sorted(known))}",
+                   "these are the Trace and State names of the method", repr(name), Misbehaved)
+        step = {name: _listed(name, values, case.dtype, len(tensors)) for name, values in step.items()
+                if isinstance(values, list)}
+        step["theta"] = parameters(W, b, case)
+        checked.append(step)
+    return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
+
+
+def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
+    expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
+           "there is one a tensor, in the order W_1, b_1, W_2, b_2, …",
+           f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
+    for i, value in enumerate(values):
+        expect(value.dtype == dtype, f"{name}[{i}]", dtype, "the case is in it and its rounding is the yardstick",
+               value.dtype, Misbehaved)
+    return values
+
+
+def parameters(W: Any, b: Any, case: Case) -> list[np.ndarray]:
+    """A candidate's "W" and "b" as tensors W_1 (d_out, d_in), b_1, W_2, …, from the layout that it declared."""
+    layout: Layout = case.layout
+    count = len(case.params)
+    expect(W is not None, "W", "a list of kernels at every step", "the parameters are what is judged", "none", Misbehaved)
+    W = _listed("W", W, case.dtype, count)
+    if layout.kernel == "in_out":
+        W = [kernel.T for kernel in W]
+    if layout.bias == "column":
+        W, b = [kernel[:, :-1] for kernel in W], [kernel[:, -1] for kernel in W]
+    else:
+        expect(b is not None, "b", "a list of biases at every step", "the parameters are what is judged", "none", Misbehaved)
+        b = _listed("b", b, case.dtype, count)
+    found = list(itertools.chain.from_iterable(zip(W, b, strict=True)))
+    for i, (tensor, mine) in enumerate(zip(found, nets.tensors(case.params), strict=True)):
+        expect(tensor.shape == mine.shape, f"{'Wb'[i % 2]}[{i // 2}]", f"shape {mine.shape}",
+               f"the layout is declared as {layout.kernel}, {layout.bias}", tensor.shape, Misbehaved)
+    return found

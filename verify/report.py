@@ -1,0 +1,165 @@
+"""What the judge found: a verdict, the first divergence, what was covered, and what explains it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from .replay import Line
+
+ORDER = ("FAIL", "NOT-REJECTED", "UNSTABLE", "UNINFORMATIVE", "GREY", "PASS")
+"""From worst to best: a suite is as bad as its worst case."""
+
+COLOURS = {"PASS": "green", "GREY": "yellow", "UNINFORMATIVE": "yellow", "UNSTABLE": "magenta"}
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """One case: its name, its verdict, every line compared, and what was wrong with the candidate as a program, if anything."""
+
+    case: str
+    verdict: str
+    lines: tuple[Line, ...] = ()
+    reason: str = ""
+    ratio32: float | None = None
+    """Error in float32 over error in float64 at the first failing line: about 1 for a wrong formula, above 1e7 for rounding."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first failing line in order of computation.
+
+    case, step, layer, place    where: the case, the step (0: the initial state), the layer from 0, and the entry in words.
+    quantity, line              what: the Trace name and its paper line.
+    observed … band             the entry that is furthest off, in units of its own band.
+    ratio32                     the error in float32 over the error in float64 at this line, where both could be had.
+    """
+
+    case: str
+    step: int
+    layer: int
+    place: str
+    quantity: str
+    line: str
+    observed: float
+    expected: float
+    error: float
+    band: float
+    ratio32: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A candidate against a method or procedure.
+
+    subject          what was judged.
+    names            quantity to paper line, for all that the method has.
+    cases            one CaseReport each.
+    explanations     causes that make every line pass, best first; conventions where the verdict is PASS.
+    by_tensor        are quantities listed by tensor, W_1, b_1, W_2, b_2, …?
+    """
+
+    subject: str
+    names: dict[str, str]
+    cases: tuple[CaseReport, ...]
+    explanations: tuple[str, ...] = ()
+    by_tensor: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The worst case's verdict; cases that decide nothing count only where all of them do."""
+        verdicts = {case.verdict for case in self.cases}
+        if verdicts <= {"UNINFORMATIVE"}:
+            return "UNINFORMATIVE"
+        return next(verdict for verdict in ORDER if verdict in verdicts - {"UNINFORMATIVE"})
+
+    @property
+    def ok(self) -> bool:
+        """Is the candidate right, as far as it shows itself?  (GREY is: rounding, by the float32/float64 ratio.)"""
+        return self.verdict in ("PASS", "GREY")
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """The first failing line of the first failing case, or None."""
+        for case in self.cases:
+            for line in case.lines:
+                if line.verdict == "FAIL":
+                    return Divergence(case.case, line.step, line.index // 2 if self.by_tensor else line.index,
+                                      self._place(line), line.name, line.tag, line.observed, line.expected, line.error,
+                                      line.band, case.ratio32)
+        return None
+
+    def _place(self, line: Line) -> str:
+        tensor = f"{'Wb'[line.index % 2]}_{line.index // 2 + 1}, " if self.by_tensor else ""
+        return f"{tensor}entry {list(line.entry)}"
+
+    @property
+    def coverage(self) -> dict[str, dict[str, Any]]:
+        """For every quantity: its line, how often it was compared, in how many cases informatively, the worst error in bands."""
+        found = {}
+        for name, tag in self.names.items():
+            lines = [line for case in self.cases for line in case.lines if line.name == name]
+            cases = [case for case in self.cases if any(line.name == name and line.informative for line in case.lines)]
+            found[name] = {"line": tag, "compared": len(lines), "informative_cases": len(cases),
+                           "worst": max((line.ratio for line in lines), default=None)}
+        return found
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """Every quantity that failed somewhere, with its line: the diagnosis."""
+        return {line.name: line.tag for case in self.cases for line in case.lines if line.verdict == "FAIL"}
+
+    def to_json(self) -> str:
+        """The report as JSON."""
+        divergence = self.divergence
+        return json.dumps({
+            "subject": self.subject, "verdict": self.verdict, "ok": self.ok,
+            "divergence": divergence and vars(divergence), "failing": self.failing, "coverage": self.coverage,
+            "explanations": self.explanations,
+            "cases": [{"case": case.case, "verdict": case.verdict, "reason": case.reason, "compared": len(case.lines)}
+                      for case in self.cases]}, indent=1)
+
+    def __rich__(self) -> Any:
+        """The page."""
+        colour = COLOURS.get(self.verdict, "red")
+        parts: list[Any] = [Text.assemble((f"{self.verdict}", f"bold {colour}"), f"  {self.subject}")]
+        if (d := self.divergence) is not None:
+            parts.append(Text(f"\n  First divergence: {d.quantity}, paper line {d.line} "
+                              f"(case {d.case}, step {d.step}, {d.place})"))
+            parts.append(Text(f"    observed {d.observed:.17g}\n    expected {d.expected:.17g}\n"
+                              f"    error    {d.error:.2g}, which is {d.error / d.band:.2g} bands of {d.band:.2g}"
+                              if d.band else f"    observed {d.observed:.17g}\n    expected {d.expected:.17g} exactly"))
+            if d.ratio32 is not None:
+                parts.append(Text(f"    error in float32 over error in float64: {d.ratio32:.3g} "
+                                  "(near 1: a wrong formula; above 1e7: rounding)"))
+            parts.append(Text("  Lines that fail on their own inputs: "
+                              + ", ".join(f"{name} ({tag})" for name, tag in self.failing.items())))
+        for explanation in self.explanations:
+            parts.append(Text(f"  {'Cause' if not self.ok else 'Convention'}: {explanation}", style="bold"))
+        for case in self.cases:
+            if case.reason:
+                parts.append(Text(f"  {case.case}: {case.reason}"))
+        parts.append(Text(""))
+        parts.append(self._table())
+        return Panel(Group(*parts), expand=False, border_style=colour)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("  quantity", "paper line", "compared", "informative cases", "worst error in bands"):
+            table.add_column(heading, justify="left" if "quantity" in heading or "line" in heading else "right")
+        for name, row in self.coverage.items():
+            worst = "not exposed" if row["worst"] is None else f"{row['worst']:.2g}"
+            table.add_row(f"  {name}", row["line"], str(row["compared"]), f"{row['informative_cases']} of {len(self.cases)}", worst)
+        return table
+
+    def __str__(self) -> str:
+        console = Console(width=110, no_color=True, highlight=False)
+        with console.capture() as capture:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"

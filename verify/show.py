@@ -1,0 +1,125 @@
+"""`stepgauge show`: the paper's lines in our words, with the code that is each of them."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from rich.syntax import Syntax
+from rich.table import Table
+
+from ..arrays.errors import expect
+from ..nets import single
+from ..reference import METHODS
+from .procedures import PROCEDURES
+from .source import tags_by_line
+
+SUBJECTS: dict[str, Any] = {
+    **METHODS,
+    **{name: getattr(procedure.module, procedure.function) for name, procedure in PROCEDURES.items()},
+    "single.forward_backward": single.forward_backward,
+    "single.forward": single.forward,
+    "single.backward": single.backward,
+}
+"""What can be shown: a method's `step`, a procedure, or a pass over a single example."""
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "sgd_m": {
+        "R§2.8.2": "g is the gradient of the mini-batch loss and of the penalty η/2 ‖θ‖²",
+        "R§2.5.2": "ĝ forgets by the factor β and takes g in, with weight 1 − β (chapter 2) or 1 (chapters 3, 4: R§3.7.2)",
+        "R§3.7.2": "θ moves by −α along ĝ, plus γθ where weight decay is on",
+    },
+    "adam": {
+        "KB1.1": "count the step",
+        "KB1.2": "g is the gradient at the current parameters",
+        "KB1.3": "m averages the gradients, with decay β₁",
+        "KB1.4": "v averages their squares, entry by entry, with decay β₂",
+        "KB1.5": "m̂ removes the bias that starting m at 0 brings",
+        "KB1.6": "v̂ does the same for v",
+        "KB1.7": "θ moves by −α along m̂ divided by √v̂ + ε",
+    },
+    "rmsprop": {"R§2.8.2": "Adam's averages without the two bias corrections; v starts from the data"},
+    "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
+    "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
+    "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},
+    "damping.double_damping": {
+        "R3.2": "how much of s may stay, so that s̃ᵀy is at least μ₁ yᵀHy",
+        "R3.3": "mix s with Hy by that weight",
+        "R3.4": "how much of y may stay, so that s̃ᵀỹ is at least μ₂ s̃ᵀs̃",
+        "R3.5": "mix y with s̃ by that weight",
+        "R3.6": "hand back the damped pair",
+    },
+    "damping.dp_dlm": {
+        "R8.2 R8.3 R8.5": "how much of s may stay, so that s̃ᵀy is at least μ₁ yᵀHy",
+        "R8.7": "mix s with Hy by that weight",
+        "R8.8": "add μ₂s̃ to y: Levenberg-Marquardt damping",
+        "R8.9": "hand back the damped pair",
+    },
+    "damping.dpi_dlm": {
+        "R11.2 R11.3 R11.5": "how much of s may stay, so that s̃ᵀy is at least μ₁ yᵀy/μ₂",
+        "R11.7": "mix s with y/μ₂ by that weight",
+        "R11.8": "add μ₂s̃ to y: Levenberg-Marquardt damping",
+        "R11.9": "hand back the damped pair",
+    },
+    "quasi_newton.bfgs_H": {"R(2.6)": "the rank-two update of H that makes H⁺y = s, multiplied out"},
+    "quasi_newton.bfgs_B": {"R(2.6)": "the rank-two update of B that makes B⁺s = y"},
+    "quasi_newton.dfp_H": {"R(2.11)": "the member φ = 0 of the Broyden family"},
+    "quasi_newton.broyden_H": {"R(2.11)": "the member φ: DFP plus φ(yᵀHy) hhᵀ"},
+    "quasi_newton.hessian_action_pair": {"R§2.4": "s is what H makes of the mean input, y what A makes of s"},
+    "tensors.vec": {"R§4.2.1": "the slices along the first mode one below the other, each vectorized likewise"},
+    "tensors.vec_columns": {"R§5.2.1": "the columns one below the other"},
+    "tensors.mat": {"R§4.2.1": "one row per slice along mode i"},
+    "tensors.contraction": {"R§4.2.1": "the matricization times its transpose"},
+    "tensors.mode_product": {"R§4.2.1": "sum over mode i against the rows of U"},
+    "tensors.mode_products": {"R(4.3)": "one mode product after the other: the Kronecker product on vec(A)"},
+    "smw.solve_with_inverse": {"R(5.6)": "D in the space of outputs, and G⁻¹g through it, with H⁻¹"},
+    "smw.solve_without_inverse": {"R(5.7)": "D in the space of outputs, and G⁻¹g through it, without H⁻¹"},
+    "single.forward_backward": {
+        "R1.2": "forward: append 1, multiply by W_l, apply φ_l, layer after layer",
+        "R1.3": "the derivative of the loss in the output",
+        "R1.4": "backward: g_l through φ_l, the gradient of W_l as an outer product, and on to the layer below",
+    },
+    "single.forward": {
+        "R17.3": "take the parameters apart", "R17.4": "start at x", "R17.5": "layer after layer",
+        "R17.6": "the pre-activation", "R17.7": "the activation", "R17.9": "the last one is the output",
+    },
+    "single.backward": {
+        "R18.3": "take the parameters apart", "R18.4": "g of the last layer", "R18.5": "which is the gradient of its bias",
+        "R18.6": "and, times the inputs, of its weights", "R18.7": "then layer by layer downwards",
+        "R18.8": "g through the weights above and the activation", "R18.9": "the gradient of the bias",
+        "R18.10": "the gradient of the weights", "R18.12": "put the gradient together",
+    },
+}
+"""Subject to paper line to what happens there."""
+
+
+def page(subject: str) -> Table:
+    """The table of a subject's lines: tag, words, code.
+
+    Raises   ValueError for an unknown subject.
+    """
+    expect(subject in SUBJECTS, "subject", f"one of {', '.join(SUBJECTS)}", "these have paper lines", repr(subject))
+    source = SUBJECTS[subject]
+    function = source.step if isinstance(source, ModuleType) else source
+    table = Table("line", "in words", "code", title=f"{subject}  ({_place(function)})", title_justify="left", show_lines=True)
+    for tag, code in tagged_code(function).items():
+        table.add_row(tag, WORDS[subject].get(tag, ""), Syntax(code, "python", background_color="default", word_wrap=True))
+    return table
+
+
+def tagged_code(function: Callable[..., Any]) -> dict[str, str]:
+    """Every tag in a function's source, in order, with the lines that carry it (without their comments)."""
+    source = textwrap.dedent(inspect.getsource(function))
+    lines = source.splitlines()
+    found: dict[str, list[str]] = {}
+    for number, tags in tags_by_line(source).items():
+        found.setdefault(" ".join(tags), []).append(lines[number - 1].split("  # ")[0].rstrip())
+    return {tag: textwrap.dedent("\n".join(code)) for tag, code in found.items()}
+
+
+def _place(function: Callable[..., Any]) -> str:
+    _, line = inspect.getsourcelines(function)
+    return f"{function.__module__.removeprefix('stepgauge.').replace('.', '/')}.py, line {line}"
