@@ -1,0 +1,40 @@
+# Two commands are all: `make judge` sets up and judges real code on real data, `make test` sets up and runs the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: judge test lint types docs clean
+
+judge: .venv/core
+	$(BIN)/python examples/judge.py
+
+test: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+
+types: .venv/dev        # on the built package: type checkers do not follow an editable install
+	rm -rf build/typed
+	$(BIN)/pip install -q --no-deps --target build/typed .
+	MYPYPATH=build/typed $(BIN)/mypy -p stepgauge
+
+docs: .venv/test        # every page that is generated: the tests compare the committed ones with these
+	$(BIN)/python tests/judged/table.py
+	$(BIN)/python tests/docs/pages.py
+
+clean:
+	rm -rf .venv build stepgauge.egg-info
+
+.venv/core: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e .
+	touch $@
+
+.venv/test: .venv/core
+	$(BIN)/pip install -q -e '.[test]'
+	touch $@
+
+.venv/dev: .venv/test
+	$(BIN)/pip install -q -e '.[dev]'
+	touch $@
