@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import update_wrapper
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,26 @@ from .dispatch import namespace
 from .errors import expect
 
 Array = Any
+
+
+class Checked:
+    """A function whose arguments are checked at every call; `trusted` is the function alone, for arguments made by the caller.
+
+    Takes    function; prepare: gets the arguments by name, raises what is wrong with them, and returns them as `function` is
+             to see them, numbers in the arithmetic of its arrays.
+    """
+
+    def __init__(self, function: Callable[..., Any], prepare: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self.trusted, self.prepare = function, prepare
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.trusted(**self.prepare(dict(signature(self.trusted).bind(*args, **kwargs).arguments)))
+
+
+def checked(prepare: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Callable[..., Any]], Checked]:
+    """A decorator that makes a `Checked` of a function."""
+    return lambda function: Checked(function, prepare)
 
 
 def check_vectors(**vectors: Array) -> None:

@@ -39,8 +39,8 @@ def namespace(*arrays: Any) -> Any:
         for space in _spaces(array):
             found.setdefault(space.name, space)
     if len(found) != 1:
-        what = "got " + " and ".join(found) if found else "got plain numbers only"
-        raise TypeError(f"arrays: expected arrays of one arithmetic because mixing loses exactness silently, {what}")
+        got = " and ".join(found) if found else "plain numbers only"
+        raise TypeError(f"arrays: expected arrays of one arithmetic because mixing loses exactness silently, got {got}")
     return next(iter(found.values()))
 
 
@@ -90,7 +90,7 @@ def cast(tree: Any, kind: str) -> Any:
     Raises   ValueError for an unknown kind.
     """
     if kind not in _KINDS:
-        raise ValueError(f"kind: expected one of {', '.join(_KINDS)}, got {kind!r}")
+        raise ValueError(f"kind: expected one of {', '.join(_KINDS)} because there are no other arithmetics, got {kind!r}")
     return map_arrays(lambda x: _KINDS[kind]().asarray(x), tree)
 
 

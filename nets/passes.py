@@ -74,19 +74,16 @@ def forward(model: Model, params: Any, x: Array) -> Tape:
     return Tape(tuple(a), tuple(h), z)
 
 
-def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
-    """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
+def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Array, ...]:
+    """g[l] (N, P, d_out) = N · ∂(mean loss)/∂h_l(n), without the gradients of the weights (R Algorithm 1, lines 3 and 4).
 
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     xp = namespace(tape.output)
-    loss = LOSSES[model.loss]
-    y = targets(model.loss, tape.output, y)
     N = tape.output.shape[0]
     g: list[Array] = []
-    grad: list[Layer] = []
-    Dz = loss.gradient(tape.output, y)
+    Dz = LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y))
     l = len(params) - 1
     for layer in reversed(model.layers):
         match layer:
@@ -94,12 +91,27 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
                 Dz = Dz * ACTIVATIONS[name].d_phi(xp.reshape(tape.h[l], Dz.shape))
             case Dense(width):
                 g.append(xp.reshape(Dz, (N, 1, width)))
-                DW = Dz.T @ xp.reshape(tape.a[l], (N, -1)) / N
-                grad.append(Layer(DW[:, :-1], DW[:, -1]))
-                Dz = Dz @ params[l].W
+                if l > 0:
+                    Dz = Dz @ params[l].W
                 l -= 1
-    mean = xp.sum(loss.value(tape.output, y)) / N
-    return Back(mean, tuple(reversed(g)), tuple(reversed(grad)))
+    return tuple(reversed(g))
+
+
+def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
+    """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
+
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    xp = namespace(tape.output)
+    N = tape.output.shape[0]
+    g = pre_gradients(model, params, tape, y)
+    grad = []
+    for g_l, a_l in zip(g, tape.a, strict=True):
+        DW_b = xp.reshape(g_l, (-1, g_l.shape[-1])).T @ xp.reshape(a_l, (-1, a_l.shape[-1])) / N
+        grad.append(Layer(DW_b[:, :-1], DW_b[:, -1]))
+    value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
+    return Back(xp.sum(value) / N, g, tuple(grad))
 
 
 def output_hessian(model: Model, output: Array) -> Array:
