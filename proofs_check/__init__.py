@@ -1,1 +1,1 @@
-"""."""
+"""The ledger: the papers' statements, machine-checked (nothing here yet)."""

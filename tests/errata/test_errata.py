@@ -1,0 +1,448 @@
+"""One witness for each entry of ERRATA.md: the printed form fails, the right one passes.
+
+Everything is exact over the rationals, except where a logarithm or a root occurs: there mpmath works with 200 bits, and at
+most a few dozen operations on numbers of size 1 to 100 leave an error far below `CLOSE`.
+"""
+
+import ast
+import itertools
+import re
+from fractions import Fraction as Q
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from stepgauge import nets
+from stepgauge.nets import LOSSES, single
+from stepgauge.reference.parts import damping, quasi_newton, smw, tensors
+
+ROOT = Path(__file__).resolve().parents[2]
+BITS, CLOSE = 200, mpmath.mpf(2) ** -180
+
+
+def exact(values):
+    """Nested lists of numbers or strings such as "1/3" as an object array of Fractions."""
+    return np.vectorize(Q, otypes=[object])(np.array(values, dtype=object))
+
+
+def eye(n):
+    return exact([[int(i == j) for j in range(n)] for i in range(n)])
+
+
+def inverse(A):
+    """A⁻¹ by Gauss-Jordan elimination with a search for a pivot."""
+    n = len(A)
+    M = np.concatenate([A, eye(n)], axis=1)
+    for j in range(n):
+        pivot = next(i for i in range(j, n) if M[i, j] != 0)
+        M[[j, pivot]] = M[[pivot, j]]
+        M[j] = M[j] / M[j, j]
+        for i in range(n):
+            if i != j:
+                M[i] = M[i] - M[i, j] * M[j]
+    return M[:, n:]
+
+
+def outer(u, v):
+    return u[:, None] * v[None, :]
+
+
+def slope(f, x):
+    """The gradient of a function that is at most quadratic in each entry of x: there a central difference is exact."""
+    gradient = x.copy()
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += 1
+        down[index] -= 1
+        gradient[index] = (f(up) - f(down)) / 2
+    return gradient
+
+
+def half_square(r):
+    return r @ r / 2
+
+
+def bar(a):
+    return np.append(a, Q(1))
+
+
+W1, W2 = exact([[1, -2, 3], [2, 1, -1], [0, 1, 2], [1, 1, 1]]), exact([[1, 2, -1, 1, 0], [2, 0, 1, -3, 1], [1, 1, 1, 1, 1]])
+X, Y = exact([1, 2]), exact([3, -1, 2])                              # a linear 2-4-3 net with the bias in the last columns
+
+
+def linear_net(first, second, x):
+    return second @ bar(first @ bar(x))
+
+
+def test_err_1_both_cross_entropies_lack_the_minus_sign():
+    with mpmath.workprec(BITS):
+        y, logits = [1, 0, 1], [mpmath.mpf(2), mpmath.mpf(-1), mpmath.mpf("0.5")]
+        sigma = [1 / (1 + mpmath.exp(-t)) for t in logits]
+        total = sum(mpmath.exp(t) for t in logits)
+        softmax = [mpmath.exp(t) / total for t in logits]
+        printed = {"bce": sum(t * mpmath.log(p) + (1 - t) * mpmath.log(1 - p) for t, p in zip(y, sigma, strict=True)),
+                   "softmax_ce": mpmath.log(softmax[2])}
+        likelihood = {"bce": sigma[0] * (1 - sigma[1]) * sigma[2], "softmax_ce": softmax[2]}
+        for name, targets in [("bce", y), ("softmax_ce", [0, 0, 1])]:
+            output, t = (np.array([[mpmath.mpf(v) for v in row]], dtype=object) for row in (logits, targets))
+            ours = LOSSES[name].value(output, t)[0]
+            assert abs(ours + mpmath.log(likelihood[name])) < CLOSE
+            assert printed[name] < 0 < ours, "the printed form rewards a small likelihood"
+
+
+def test_err_2_hessian_of_bce_is_sigma_times_one_minus_sigma():
+    for p in (Q(1, 2), Q(1, 5), Q(9, 10)):
+        fisher = p * (1 - p) ** 2 + (1 - p) * p**2                   # E[(∂loss/∂ŷ)²] = E[(σ − y)²], y = 1 with probability p
+        assert fisher == p * (1 - p) != p
+        with mpmath.workprec(BITS):
+            logit = np.array([[mpmath.log(mpmath.mpf(p.numerator) / (p.denominator - p.numerator))]], dtype=object)
+            right = mpmath.mpf(fisher.numerator) / fisher.denominator
+            assert abs(LOSSES["bce"].hessian(logit)[0, 0, 0] - right) < CLOSE
+
+
+def test_err_3_backward_pass_must_drop_the_bias_column():
+    a = W1 @ bar(X)
+    g = W2 @ bar(a) - Y                                              # φ is linear, the loss is half the sum of squares
+    right = slope(lambda a: half_square(W2 @ bar(a) - Y), a)
+    printed = W2.T @ g
+    assert printed.shape == (5,)
+    assert right.shape == (4,)
+    assert (W2[:, :-1].T @ g == right).all()
+    with pytest.raises(ValueError, match="broadcast"):
+        printed * (W1 @ bar(X))                                      # line 4's next ⊙ φ′(h)
+    found = single.forward_backward([W1, W2], ["linear"] * 2, "mse", X, Y).DW[0]
+    assert (found == slope(lambda W: half_square(linear_net(W, W2, X) - Y), W1)).all()
+
+
+def test_err_4_gradient_of_W_is_an_outer_product():
+    theta = [nets.Layer(W[:, :-1], W[:, -1]) for W in (W1, W2)]
+    h, v = single.forward(theta, ["linear"] * 2, X)
+    g = (v[2] - Y)[None, :]                                          # a row, as g^(l+1) W^(l+1) in line 8 demands
+    with pytest.raises(ValueError, match="mismatch"):
+        g @ v[1][:, None].T                                          # lines 6 and 10, (5.9): a row times a row
+    assert (slope(lambda W: half_square(linear_net(W1, W, X) - Y), W2)[:, :-1] == g.T @ v[1][:, None].T).all()
+    assert ((g @ theta[1].W)[0] == slope(lambda a: half_square(W2 @ bar(a) - Y), v[1])).all(), "line 8 is right as printed"
+    found = single.backward(theta, ["linear"] * 2, "mse", h, v, Y)
+    assert (slope(lambda W: half_square(linear_net(W, W2, X) - Y), W1)[:, :-1] == found[0].W).all()
+
+
+SPD = exact([[4, 1, 0], [1, 3, 1], [0, 1, 2]])
+
+
+def test_err_5_hessian_action_pair_has_s_and_y_exchanged():
+    lam, H, a = Q(1, 2), eye(3), exact([1, 2, -1])
+    s, y = quasi_newton.hessian_action_pair(H, a, SPD + lam * eye(3))
+    assert (y == SPD @ s + lam * s).all()
+    assert not (s == SPD @ y + lam * s).any()                        # as printed
+
+
+def test_err_6_size_of_D_for_natural_gradient():
+    N2, m_L, n, lam = 3, 2, 4, Q(1, 3)
+    J = exact([[1, 2, 0, 1], [0, 1, -1, 2], [3, 1, 1, 0]])           # one gradient a row
+    D = lam * eye(N2) + J @ J.T / N2
+    assert D.shape == (N2, N2) != (m_L, m_L)
+    g = exact([1, -1, 2, 5])
+    p = (g - J.T @ (inverse(D) @ (J @ g)) / N2) / lam
+    assert ((lam * eye(n) + J.T @ J / N2) @ p == g).all()
+    assert (smw.solve_with_inverse(lam, J, eye(N2), g, N2=N2) == p).all()
+
+
+def test_err_7_theorem_1_needs_a_nonzero():
+    A, c = SPD, Q(2)
+    zero, a = exact([0, 0, 0]), exact([1, 0, -2])
+    s = inverse(A) @ zero
+    with pytest.raises(ZeroDivisionError):
+        1 / (s @ (A + c * outer(zero, zero)) @ s)                    # ρ of (2.11)
+    pair = quasi_newton.hessian_action_pair(inverse(A), a, A + c * outer(a, a))
+    for phi in (Q(0), Q(1, 3), Q(1)):
+        assert (quasi_newton.broyden_H(inverse(A), *pair, phi=phi) == inverse(A + c * outer(a, a))).all()
+
+
+def test_err_8_chain_rule_of_the_fisher_matrix_needs_the_transposed_jacobian():
+    J = exact([[1, 2, 0], [3, -1, 1]])                               # J_f = ∂ŷ/∂θ (m, d), as in (1.4)
+    theta, y = exact([1, 1, 2]), exact([4, 0])
+    d_output = -(J @ theta - y)                                      # ∂log p/∂ŷ for a normal with unit variance
+    with pytest.raises(ValueError, match="mismatch"):
+        J @ d_output                                                 # as printed
+    assert (J.T @ d_output == slope(lambda theta: -half_square(J @ theta - y), theta)).all()
+
+
+def test_err_9_sum_over_examples_runs_to_N():
+    gradients = [exact([1, 0, 2]), exact([0, 1, -1])]                # N = 2 examples, n = 3 parameters
+    N, n = len(gradients), len(gradients[0])
+    with pytest.raises(IndexError):
+        sum(outer(gradients[i], gradients[i]) for i in range(n)) / N
+    assert (sum(outer(gradients[i], gradients[i]) for i in range(N)) / N
+            == exact([["1/2", 0, 1], [0, "1/2", "-1/2"], [1, "-1/2", "5/2"]])).all()
+
+
+def test_err_10_gradient_and_hessian_of_W_need_the_homogeneous_activation():
+    a = exact([2, -1])
+    W = exact([[1, 0, 3], [2, 1, 1]])                                # the last column is the bias
+    y = exact([1, 1])
+    g = W @ bar(a) - y
+    right = slope(lambda W: half_square(W @ bar(a) - y), W)
+    assert outer(g, a).shape != W.shape
+    assert (outer(g, bar(a)) == right).all()
+    hessian = np.kron(outer(bar(a), bar(a)), eye(2))                 # (2.2), G = I
+    direction = exact([[1, 2, 3], [0, -1, 1]])
+    moved = slope(lambda V: half_square(V @ bar(a) - y), W + direction) - right
+    assert (hessian @ direction.T.ravel() == moved.T.ravel()).all(), "columns stacked"
+    assert np.kron(outer(a, a), eye(2)).shape != hessian.shape
+
+
+def test_err_11_proof_of_lemma_4_writes_s_for_its_damped_form():
+    mu1, mu2 = Q(1, 5), Q(1, 2)
+    s, y = exact([-1, 2]), exact([3, 1])                             # sᵀy < μ₁yᵀy/μ₂, so that s is damped
+    s_t, y_t = damping.dpi_dlm(s, y, mu1=mu1, mu2=mu2)
+    assert (s_t != s).any()
+    middle = {name: y @ y + 2 * mu2 * (s_t @ (y_t - mu2 * u)) + mu2**2 * (s_t @ s_t)
+              for name, u in [("printed", s), ("right", s_t)]}
+    assert middle["printed"] != y_t @ y_t == middle["right"]
+    assert y_t @ y_t <= mu2 * (1 / mu1 + 2) * (s_t @ y_t), "the statement itself holds"
+
+
+def test_err_12_double_damping_has_a_pole_for_mu2_above_one():
+    def printed(sy, ss, mu2):
+        return (1 - mu2) * ss / (ss - sy) if sy < mu2 * ss else Q(1)
+
+    mu2, ss = Q(3, 2), Q(1)
+    with pytest.raises(ZeroDivisionError):
+        printed(ss, ss, mu2)
+    assert [printed(1 - Q(1, k), ss, mu2) for k in (10, 1000)] == [-5, -500]
+    with mpmath.workprec(BITS), pytest.raises(ZeroDivisionError):
+        printed(mpmath.mpf(1), mpmath.mpf(1), mpmath.sqrt(3))        # λ = 3 of the thesis's own grid, μ₂ = √λ
+    for sy in (Q(-7), Q(0), Q(99, 100)):
+        assert 0 <= printed(sy, ss, Q(1, 2)) <= 1
+    s, one = exact([1]), eye(1)
+    with pytest.raises(ValueError, match=r"^mu2: expected"):
+        damping.double_damping(s, s, one, mu1=Q(1, 5), mu2=mu2)
+    assert damping.double_damping(s, s, one, mu1=Q(1, 5), mu2=Q(1)) == (s, s)
+
+
+def test_err_13_fisher_matrix_of_chapter_5_is_the_empirical_one():
+    J = [exact([1, 2]), exact([0, 3])]                               # linear model with one output, "mse", N = 2
+    residual = [Q(5), Q(1, 2)]
+    printed = sum(r**2 * outer(j, j) for r, j in zip(residual, J, strict=True)) / 2
+    variance = Q(1)                                                  # E[(ŷ − y)²] where the model draws y, (1.7)
+    fisher = sum(variance * outer(j, j) for j in J) / 2
+    gauss_newton = sum(outer(j, j) for j in J) / 2                   # (5.2) with H_i = 1
+    assert (fisher == gauss_newton).all()
+    assert (printed != gauss_newton).any()
+    draws = nets.predictive(nets.mlp((2, 1), ("linear",), "mse"), exact([[3]]))
+    assert type(draws) is nets.Normal, "whose variance is 1"
+    assert draws.mean[0, 0] == 3
+
+
+def test_err_14_element_of_D_lacks_the_damping_and_the_mean():
+    N2, lam = 2, Q(1, 4)
+    J, g = exact([[1, 2, 0], [0, 1, 1]]), exact([1, 1, 1])
+    G = lam * eye(3) + J.T @ J / N2
+
+    def step(D):
+        return (g - J.T @ (inverse(D) @ (J @ g)) / N2) / lam
+
+    assert (G @ step(J @ J.T) != g).any()                            # (D)_ij = ∇f_iᵀ∇f_j as printed
+    assert (G @ step(lam * eye(N2) + J @ J.T / N2) == g).all()
+    a, b = (exact([1, 2]), exact([3]), exact([0, 1])), (exact([2, 1]), exact([1]), exact([4, 1]))      # g, g′ and v, v′
+    products = (outer(a[0], bar(a[2])).ravel() @ outer(b[0], bar(b[2])).ravel(), (a[0] @ b[0]) * (a[2] @ b[2] + 1))
+    assert products[0] == products[1], "with the biases, v·v′ becomes v·v′ + 1"
+
+
+def test_err_15_algorithm_10_must_not_pass_H_to_its_damping():
+    mu1, mu2, h = Q(1, 5), Q(1), Q(1, 10)
+    s, y, H = exact([-1]), exact([1]), exact([[h]])
+    bound = mu2 * (1 + 2 * mu1) / mu1                                # 1/μ₃ of Lemma 4, on which Lemma 6 rests
+    s_t, y_t = damping.dp_dlm(s, y, H, mu1=mu1, mu2=mu2)             # "with H = H_G" is Algorithm 8
+    assert y_t @ y_t / (s_t @ y_t) > bound
+    s_t, y_t = damping.dpi_dlm(s, y, mu1=mu1, mu2=mu2)
+    assert y_t @ y_t / (s_t @ y_t) <= bound
+
+
+def test_err_16_natural_gradient_is_the_inverse_of_fisher_times_gradient():
+    J, theta, y = exact([[1, 2], [0, 3], [1, 1]]), exact([5, -1]), exact([1, 0, 2])
+    F, g = J.T @ J, J.T @ (J @ theta - y)                            # least squares: one whole step ends at the minimum
+    assert (J.T @ (J @ (theta - inverse(F) @ g) - y) == 0).all()
+    assert (J.T @ (J @ (theta - F @ g) - y) != 0).any()              # H_t = F in (1.2), as printed
+
+
+def test_err_17_H_a_does_not_start_from_the_identity():
+    A, a, c = SPD, exact([1, 2, 0]), Q(1, 10)
+    A_plus = A + c * outer(a, a)
+    for start, right in [(eye(3), False), (inverse(A), True)]:       # Section 2.8.2 against Algorithm 4, line 3
+        pair = quasi_newton.hessian_action_pair(start, a, A_plus)
+        assert (quasi_newton.bfgs_H(start, *pair) == inverse(A_plus)).all() == right
+
+
+def test_err_18_rmsprop_cannot_be_both_hintons_and_adam_without_bias_correction():
+    gradients, beta1 = [Q(1), Q(3)], Q(9, 10)
+
+    def numerators(beta1):                                           # what is divided by √v, step by step, from zero
+        return list(itertools.accumulate(gradients, lambda m, g: beta1 * m + (1 - beta1) * g, initial=Q(0)))[1:]
+
+    assert numerators(Q(0)) == gradients, "lecture 6e divides the gradient itself, which is β₁ = 0"
+    assert numerators(beta1) == [Q(1, 10), Q(39, 100)], "β₁ = 0.9 as in R's list of hyper-parameters is another method"
+
+
+def test_err_19_two_bounds_for_the_same_skip():
+    mu1, mu2, h = Q(1, 5), Q(1), Q(15, 2)
+    s, y = damping.double_damping(exact([-1]), exact([1]), exact([[h]]), mu1=mu1, mu2=mu2)
+    ratio = (y @ y) * h / (s @ y)
+    assert ratio <= 2 / mu1                                          # Section 2.3.1 keeps the pair
+    assert not s @ y >= mu1 * (y @ y) * h                            # Algorithm 5, line 17 skips it
+    assert ratio > 1 / mu1
+
+
+def test_err_20_moving_average_of_the_pair_needs_a_start():
+    line_3 = {"gradient": Q(0), "A": eye(2), "H_a": eye(2), "H_g": eye(2)}      # what Algorithms 4 and 5 initialise
+    beta, differences = Q(9, 10), [Q(2), Q(-1), Q(4)]
+    with pytest.raises(KeyError, match="s_g"):
+        beta * line_3["s_g"] + (1 - beta) * differences[0]           # line 16
+
+    def averages(s, rest):
+        return list(itertools.accumulate(rest, lambda s, d: beta * s + (1 - beta) * d, initial=s))
+
+    zero, first = averages(Q(0), differences)[1:], averages(differences[0], differences[1:])
+    assert zero == [Q(1, 5), Q(2, 25), Q(59, 125)]                   # Algorithm 9, line 3: s = y = 0
+    assert zero[1] / zero[0] != first[1] / first[0], "the choice is no mere factor"
+
+
+def test_err_21_zero_pair_has_no_curvature():
+    zero = exact([0, 0])
+    for damped in (damping.double_damping(zero, zero, eye(2), mu1=Q(1, 5), mu2=Q(1, 2)),
+                   damping.dp_dlm(zero, zero, eye(2), mu1=Q(1, 5), mu2=Q(1, 2)),
+                   damping.dpi_dlm(zero, zero, mu1=Q(1, 5), mu2=Q(1, 2))):
+        with pytest.raises(ZeroDivisionError):
+            (damped.s_t @ damped.s_t) / (damped.s_t @ damped.y_t)    # Lemma 4 as printed
+        with pytest.raises(ValueError, match=r"^s, y: expected sᵀy > 0"):
+            quasi_newton.bfgs_H(eye(2), *damped)
+    for s, y in [([0, 0], [1, 0]), ([1, 0], [0, 0])]:                # either one nonzero is enough
+        s_t, y_t = damping.dpi_dlm(exact(s), exact(y), mu1=Q(1, 5), mu2=Q(1, 2))
+        assert s_t @ y_t > 0
+
+
+def test_err_22_lemma_5_needs_positive_curvature():
+    def hypotheses_and_conclusion(s, y, H, mu2, mu3):                # one-dimensional; √(μ₂μ₃) = 1
+        hypotheses = s * s / (s * y) <= 1 / mu2 and y * y / (s * y) <= 1 / mu3
+        H_plus = (1 - s * y / (s * y)) ** 2 * H + s * s / (s * y)    # (3.11)
+        return hypotheses, abs(H_plus) <= (1 + 1) ** 2 * abs(H) + 1 / mu2
+
+    assert hypotheses_and_conclusion(Q(1), Q(-1, 100), Q(1), Q(1), Q(1)) == (True, False)
+    assert hypotheses_and_conclusion(Q(1), Q(1), Q(1), Q(1), Q(1)) == (True, True)
+    assert hypotheses_and_conclusion(Q(2), Q(4), Q(9), Q(2), Q(1, 2)) == (True, True)
+
+
+def test_err_23_secant_bound_is_no_bound_on_the_matrix():
+    mu2, B = Q(1), eye(2)
+    s_t, y_t = damping.dp_dlm(exact([1, 0]), exact([1, 1]), eye(2), mu1=Q(1, 5), mu2=mu2)
+    assert s_t @ y_t >= mu2 * (s_t @ s_t), "the pair satisfies the inequality"
+    rest = quasi_newton.bfgs_B(B, s_t, y_t) - mu2 * eye(2)
+    assert rest[0, 0] * rest[1, 1] - rest[0, 1] ** 2 < 0, "and B⁺ ⪰ μ₂I fails, though B = μ₂I"
+
+
+def test_err_24_H_A_kron_H_G_approximates_the_inverse():
+    A, G = exact([[2, 1], [1, 3]]), exact([[4, 1, 0], [1, 2, 0], [0, 0, 5]])
+    H = np.kron(inverse(A), inverse(G))
+    assert (H @ np.kron(A, G) == eye(6)).all()
+    assert (np.kron(A, G) != H).any()
+    grad, alpha = exact([[1, 2], [0, 1], [3, -1]]), Q(1, 2)
+    newton = -alpha * inverse(np.kron(A, G)) @ tensors.vec_columns(grad)
+    assert (newton == tensors.vec_columns(-alpha * inverse(G) @ grad @ inverse(A))).all(), "(3.10) means the inverse"
+
+
+def test_err_25_momentum_of_algorithm_4_never_moves_as_transcribed():
+    beta, gradients = Q(9, 10), [Q(1), Q(2), Q(3)]
+    printed = right = Q(0)
+    for gradient in gradients:
+        printed = beta * printed + (1 - beta) * printed              # line 8, the same accent on both
+        right = beta * right + (1 - beta) * gradient                 # Section 2.5.2, item 1
+    assert printed == 0
+    assert right == Q(561, 1000)
+
+
+def test_err_26_sign_of_the_linear_term_of_delta_2():
+    H, g = exact([[2, 1, 0], [1, 3, 1], [0, 1, 1]]), exact([1, -2, 3])
+
+    def loss(d):
+        return g @ d + d @ H @ d / 2
+
+    groups = exact([[1, 1, 0], [0, 0, 1]])                           # I_{S:P}
+    U = g[:, None] * eye(3)
+    g_b, H_b = groups @ U @ g, groups @ U @ H @ U @ groups.T
+    for eta in (exact([1, 2]), exact(["1/3", -1])):
+        change = loss(-U @ groups.T @ eta)
+        assert change == -g_b @ eta + eta @ H_b @ eta / 2
+        assert change != g_b @ eta + eta @ H_b @ eta / 2             # the README's second line
+    best = inverse(H_b) @ g_b
+    assert all(loss(-U @ groups.T @ best) < loss(-U @ groups.T @ (best + e)) for e in eye(2))
+
+
+def test_err_27_equation_6_may_have_no_solution():
+    K, c, lam_int = (Q(-1), Q(1)), (Q(0), Q(1, 10)), Q(2)            # diagonal K; c ⟂ the eigenvector of λ_min = −1
+    lowest = 2 / lam_int * 1                                         # (6) asks for r > (2/λ_int) |λ_min|
+    for r in (lowest + Q(1, 10**6), Q(2), Q(100)):
+        assert c[1] ** 2 / (K[1] + r) ** 2 < r**2, "the right side of (6) stays below r"
+    assert c[1] / (K[1] + lowest) < lowest, "at the end, and it falls while r grows"
+    second = c[1] / (K[1] + lowest)                                  # a solution of (4) lies on the boundary ‖η′‖ = lowest,
+    square_of_first = lowest**2 - second**2                          # with a free component along the eigenvector
+    assert square_of_first > 0
+    assert (K[0] + lam_int / 2 * lowest) == c[0]
+    c = (Q(1, 10), Q(1, 10))
+    gap = [c[0] ** 2 / (K[0] + r) ** 2 + c[1] ** 2 / (K[1] + r) ** 2 - r**2 for r in (Q(101, 100), Q(2))]
+    assert gap[0] > 0 > gap[1], "where c is not orthogonal to it, a root lies beyond"
+
+
+def test_err_28_cubic_model_is_strictly_convex_for_singular_H():
+    values = [Q(k, 3) for k in range(-9, 10)]
+
+    def T(eta, H):
+        return H * eta**2 / 2 + abs(eta) ** 3 / 6                    # S = 1, ḡ = 0, D = 1, λ_int = 1
+
+    def strict(H):
+        return all(T((x + y) / 2, H) < (T(x, H) + T(y, H)) / 2 for x, y in itertools.combinations(values, 2))
+
+    assert strict(Q(0)), "H̄ = 0 is not positive definite"
+    assert strict(Q(1))
+    assert not strict(Q(-1))
+
+
+def test_err_29_preconditioned_estimate_need_not_descend():
+    B, gradient, estimate = exact([[2, 1], [1, 1]]), exact([1, 0]), exact([1, 2])
+    assert gradient @ -estimate < 0, "−g_t is a descent direction"
+    assert (B @ estimate != 0).all(), "g_t is not in the null space of B_t, which is positive definite"
+    assert gradient @ -(inverse(B) @ estimate) > 0, "and p_t ascends"
+    assert gradient @ -(inverse(B) @ gradient) < 0, "with g_t = ∇f(θ) it descends"
+
+
+def numbers_in(text):
+    return {int(n) for n in re.findall(r"\bERR-(\d+)", text)}
+
+
+def test_every_erratum_is_listed_once_and_has_its_witness():
+    text = (ROOT / "ERRATA.md").read_text(encoding="utf-8")
+    headings = [int(n) for n in re.findall(r"^### ERR-(\d+)", text, re.M)]
+    functions = [node.name for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body
+                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_err_")]
+    witnesses = {int(name.split("_")[2]): name for name in functions}
+    assert len(witnesses) == len(functions), "two witnesses carry the same number"
+    assert sorted(headings) == list(range(1, len(headings) + 1)), "ERRATA.md: give each erratum one heading and no gaps"
+    assert set(headings) == set(witnesses), "ERRATA.md and the witnesses here must list the same numbers"
+    for n, name in witnesses.items():
+        entry = re.search(rf"^### ERR-{n}\b.*?(?=^#|\Z)", text, re.M | re.S)[0]
+        assert f"`{name}`" in entry, f"ERRATA.md: let ERR-{n} name its witness `{name}`"
+
+
+def mentions():
+    """Every (file, numbers) outside ERRATA.md."""
+    for path in sorted([*ROOT.glob("*.md"), *(p for room in ("arrays", "nets", "reference", "verify", "proofs_check", "docs",
+                                                             "examples", "tests") for p in (ROOT / room).rglob("*"))]):
+        if path.suffix in {".py", ".md", ".json"} and path.name not in {"ERRATA.md", Path(__file__).name}:
+            yield path.relative_to(ROOT), numbers_in(path.read_text(encoding="utf-8"))
+
+
+def test_every_erratum_that_is_mentioned_is_listed():
+    listed = {int(n) for n in re.findall(r"^### ERR-(\d+)", (ROOT / "ERRATA.md").read_text(encoding="utf-8"), re.M)}
+    unknown = {str(path): sorted(numbers - listed) for path, numbers in mentions() if numbers - listed}
+    assert not unknown, f"add these to ERRATA.md, each with a witness in {Path(__file__).name}: {unknown}"
+    assert numbers_in("see ERR-3 and ERR-12.") == {3, 12}
