@@ -18,6 +18,7 @@ class Floats:
 
     def __init__(self, library: Any, dtype: Any, device: Any) -> None:
         self.library, self.dtype, self.device = library, dtype, device
+        self.smallest = float(library.finfo(dtype).smallest_normal)
         self.name = f"{library.__name__.rsplit('.', 1)[-1]} {str(dtype).rsplit('.', 1)[-1]}"
 
     def __getattr__(self, name: str) -> Any:

@@ -24,6 +24,7 @@ class Objects:
 
     name: str
     exact = False
+    smallest = 0
     number: Callable[[Any], Any]
 
     abs = staticmethod(np.abs)

@@ -120,7 +120,7 @@ def output_hessian(model: Model, output: Array) -> Array:
 
 
 def predictive(model: Model, output: Array) -> Any:
-    """The model's distribution of y given its output: `Normal`, `Bernoulli` or `Categorical` (R 1.2.2)."""
+    """The model's distribution of y given its output (N, m): `Normal`, `Bernoulli` or `Categorical` (R 1.2.2)."""
     return LOSSES[model.loss].predictive(output)
 
 

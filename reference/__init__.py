@@ -1,15 +1,25 @@
 """Optimizers as pure functions, one file a method, line by line beside the paper.
 
-`METHODS` maps a name to a module with `Hyper`, `State`, `Trace`, `LINES`, `init` and `step`:
+`METHODS` maps a name to a module, or to one with other defaults, that has `Hyper`, `State`, `Trace`, `LINES`, `init` and `step`:
 
     state = method.init(model, params, data, hyper)
     params, state, trace = method.step(model, params, state, batch, hyper)
 """
 
-from types import ModuleType
+from types import SimpleNamespace
+from typing import Any
 
+from . import kbfgs20, kbfgs20_l_skip, kfac20
 from .first_order import adam, rmsprop, sgd_m
 
-METHODS: dict[str, ModuleType] = {"sgd_m": sgd_m, "adam": adam, "rmsprop": rmsprop}
+METHODS: dict[str, Any] = {
+    "sgd_m": sgd_m,
+    "adam": adam,
+    "rmsprop": rmsprop,
+    "kbfgs20": kbfgs20,
+    "kbfgs20_l": SimpleNamespace(**vars(kbfgs20) | {"Hyper": kbfgs20.HyperL, "LINES": kbfgs20.LINES_L}),
+    "kbfgs20_l_skip": kbfgs20_l_skip,
+    "kfac20": kfac20,
+}
 
 __all__ = ["METHODS"]

@@ -7,9 +7,10 @@ largest distance at which a program with unit roundoff u, computing the same lin
     constant c   u|c| (an integer: 0)            sum of n       Σe + (n − 1)u Σ|x|
     x ± y        e_x + e_y + u|z|                A @ B          |A|e_B + e_A|B| + e_A e_B + γ_n |A||B|
     x y          |x|e_y + |y|e_x + e_x e_y + u|z|               inverse X of A   |X|e_A|X| + 3n u ‖A‖ ‖X‖² in every entry
-    x / y        (e_x + |z|e_y)/(|y| − e_y) + u|z|, infinite where |y| ≤ e_y
+    x / y        (e_x + |z|e_y)/(|y| − e_y) + u|z|, infinite where |y| ≤ e_y; likewise where A ± e_A holds a singular matrix
     √x           by interval; an exact 0 stays exact
-    exp, tanh    |derivative| e + 2u|z|; logistic, expm1 and softplus with u absolute, since common formulas lose that much
+    exp, log, tanh   max |derivative| e + 8u|z|: 4 ulp is what NumPy's vector loops promise; logistic, expm1 and softplus with u
+                 absolute, since common formulas lose that much
 
 A comparison that the bands leave open is hulled in `where`, and asked of `Paths` in an `if`, so that both branches are run.
 """
@@ -23,13 +24,14 @@ import flint
 import numpy as np
 
 from ..arrays.balls import as_arb
+from ..arrays.errors import expect
 
 BITS = 180
 """Working precision of the values: three times that of float64, so that their own error never shows."""
 
 
-MOST_PATHS = 64
-"""Six open decisions of a run are followed both ways; beyond that the first ones found are."""
+MOST_PATHS = 16
+"""Four open decisions of a run are followed both ways; beyond that the first ones found are."""
 
 
 class Paths:
@@ -62,7 +64,8 @@ class Banded:
     __array_ufunc__ = None
 
     def __init__(self, v: Any, e: Any, space: Bands) -> None:
-        self.v, self.e, self.space = np.asarray(v, dtype=object), np.asarray(e, dtype=np.float64), space
+        e = np.asarray(e, dtype=np.float64)
+        self.v, self.e, self.space = np.asarray(v, dtype=object), np.where(np.isnan(e), np.inf, e), space
 
     def __stepgauge_namespace__(self) -> Bands:
         return self.space
@@ -97,7 +100,8 @@ class Banded:
 
     def __mul__(self, other: Any) -> Banded:
         other = self.space.lift(other)
-        e = self.size * other.e + other.size * self.e + self.e * other.e
+        with np.errstate(invalid="ignore", over="ignore"):
+            e = self.size * other.e + other.size * self.e + self.e * other.e
         return self.space.rounded(self.v * other.v, e, may_underflow=True)
 
     __radd__ = __add__
@@ -116,6 +120,7 @@ class Banded:
         return self.space.lift(other) / self
 
     def __pow__(self, exponent: int) -> Banded:
+        expect(exponent >= 0, "exponent", "an integer >= 0", "a power is a repeated product", exponent)
         result = self.space.ones(self.shape)
         for _ in range(exponent):
             result = result * self
@@ -125,7 +130,8 @@ class Banded:
         a, b = self.size, other.size
         n = self.shape[-1]
         gamma = n * self.space.u / (1 - n * self.space.u)
-        e = a @ other.e + self.e @ b + self.e @ other.e + gamma * (a @ b)
+        with np.errstate(invalid="ignore", over="ignore"):
+            e = a @ other.e + self.e @ b + self.e @ other.e + gamma * (a @ b)
         return Banded(self.v @ other.v, e, self.space)
 
     def _compare(self, other: Any, holds: Callable[[Any, float], Any]) -> Mask:
@@ -158,7 +164,8 @@ class Mask:
         self.yes, self.open, self.space = np.asarray(yes, dtype=bool), np.asarray(open, dtype=bool), space
 
     def __and__(self, other: Mask) -> Mask:
-        return Mask(self.yes & other.yes, self.open | other.open, self.space)
+        possible = (self.yes | self.open) & (other.yes | other.open)
+        return Mask(self.yes & other.yes, possible & (self.open | other.open), self.space)
 
     def all(self) -> Mask:
         """Does it hold everywhere?  (Open where the answer hangs on open entries.)"""
@@ -169,13 +176,13 @@ class Mask:
 
 
 class Bands:
-    """The namespace of `Banded` arrays for a candidate with unit roundoff `u` and smallest normal number `tiny`."""
+    """The namespace of `Banded` arrays for a candidate with unit roundoff `u` and smallest normal number `smallest`."""
 
     exact = False
 
     def __init__(self, dtype: str, paths: Paths) -> None:
         info = np.finfo(dtype)
-        self.u, self.tiny, self.paths = float(info.eps) / 2, float(info.tiny), paths
+        self.u, self.smallest, self.paths = float(info.eps) / 2, float(info.tiny), paths
         self.name = f"bands of {dtype}"
 
     def rounded(self, v: Any, e: Any, *, may_underflow: bool = False) -> Banded:
@@ -184,7 +191,7 @@ class Bands:
         size = np.abs(v.astype(np.float64))
         e = e + self.u * size
         if may_underflow:
-            e = e + np.where((size > 0) & (size < self.tiny / self.u), self.tiny, 0)
+            e = e + np.where((size > 0) & (size < self.smallest / self.u), self.smallest, 0)
         return Banded(v, e, self)
 
     def lift(self, x: Any) -> Banded:
@@ -204,6 +211,14 @@ class Bands:
         v = np.empty(x.shape, dtype=object)
         v[...] = np.frompyfunc(flint.arb, 1, 1)(x.astype(object))
         return Banded(v, np.zeros(x.shape), self)
+
+    def restarted(self, observed: Any, value: Banded) -> Banded:
+        """A candidate's value in place of the line's; where that is symmetric, by |X − Xᵀ|, since code may read H or Hᵀ."""
+        x = self.asarray(observed)
+        square = x.ndim == 2 and x.shape[0] == x.shape[1]
+        if square and not (value.v - value.v.T).astype(np.float64).any():
+            return Banded(x.v, np.abs((x.v - x.v.T).astype(np.float64)), self)
+        return x
 
     def zeros(self, shape: Any) -> Banded:
         """Exact zeros."""
@@ -275,7 +290,7 @@ class Bands:
         X = self._solve(A.v, self.eye(n).v)
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
-        return Banded(X, size @ A.e @ size + stable, self)
+        return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
 
     def solve(self, A: Banded, B: Banded) -> Banded:
         """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""
@@ -284,7 +299,7 @@ class Bands:
         X, X_A = self._solve(A.v, b), np.abs(self._solve(A.v, self.eye(n).v).astype(np.float64))
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
-        e = X_A @ (B.e.reshape(n, -1) + A.e @ size) + stable
+        e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
@@ -298,30 +313,32 @@ class Bands:
         v = _entrywise(lambda t: t.sqrt() if t > 0 else flint.arb(0), x.v)
         size, root = x.v.astype(np.float64), v.astype(np.float64)
         below = root - np.sqrt(np.maximum(size - x.e, 0))
-        above = x.e / np.maximum(np.sqrt(size.clip(0) + x.e) + root, np.finfo(float).tiny)
+        with np.errstate(invalid="ignore"):
+            above = x.e / np.maximum(np.sqrt(size.clip(0) + x.e) + root, np.finfo(float).tiny)
         return self.rounded(v, np.where(x.e > 0, np.maximum(below, above), 0))
 
     def _function(self, function: str, x: Banded, slope: Any, absolute: float = 0) -> Banded:
         v = _entrywise(lambda t: getattr(t, function)(), x.v)
         size = np.abs(v.astype(np.float64))
-        with np.errstate(over="ignore"):
-            return Banded(v, slope(x.v.astype(np.float64) + x.e) * x.e + 2 * self.u * size + absolute, self)
+        with np.errstate(all="ignore"):
+            e = np.where(x.e > 0, slope(x.v.astype(np.float64), x.e) * x.e, 0)
+        return self.rounded(v, e + 7 * self.u * size + absolute, may_underflow=True)
 
     def exp(self, x: Banded) -> Banded:
         """eˣ."""
-        return self._function("exp", x, np.exp)
+        return self._function("exp", x, lambda v, e: np.exp(v + e))
 
     def expm1(self, x: Banded) -> Banded:
         """eˣ − 1; u absolute, since eˣ − 1 is in use."""
-        return self._function("expm1", x, np.exp, 2 * self.u)
+        return self._function("expm1", x, lambda v, e: np.exp(v + e), 8 * self.u)
 
     def log(self, x: Banded) -> Banded:
-        """log x."""
-        return self._function("log", x, lambda t: 1 / np.abs(t))
+        """log x; infinite where the band reaches 0."""
+        return self._function("log", x, lambda v, e: np.where(v > e, 1 / (v - e), np.inf))
 
     def tanh(self, x: Banded) -> Banded:
         """tanh x."""
-        return self._function("tanh", x, np.ones_like)
+        return self._function("tanh", x, lambda v, e: np.cosh(np.maximum(np.abs(v) - e, 0)) ** -2.0)
 
     def logistic(self, x: Banded) -> Banded:
         """1 / (1 + e⁻ˣ); u absolute, since (1 + tanh(x/2))/2 is in use."""
@@ -334,14 +351,19 @@ class Bands:
         return Banded(v, x.e + 4 * self.u * (1 + np.abs(v.astype(np.float64))), self)
 
     def softmax(self, x: Banded) -> Banded:
-        """e^(x_j) / Σ_i e^(x_i) along the last axis: a common shift of x cancels, errors in x_j − x_i do not."""
+        """e^(x_j) / Σ_i e^(x_i) along the last axis: a common shift of x cancels, errors in x_j − x_i do not.
+
+        The shift counts as rounded once, since e^(x − logsumexp(x)) is in use.
+        """
         shift = x.v.max(axis=-1, keepdims=True)
         powers = _entrywise(lambda t: t.exp(), x.v - shift)
         v = powers / powers.sum(axis=-1, keepdims=True)
         z = np.abs(v.astype(np.float64))
-        moved = x.e + self.u * np.abs((x.v - shift).astype(np.float64))
-        common = (z * moved).sum(axis=-1, keepdims=True)
-        return Banded(v, z * (moved + common) * (1 + moved + common) + (x.shape[-1] + 4) * self.u * z, self)
+        moved = x.e + self.u * np.abs((x.v - shift).astype(np.float64)) + self.u * np.abs(shift.astype(np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            common = np.log1p((z * np.expm1(moved)).sum(axis=-1, keepdims=True))
+            e = np.fmin(z * np.expm1(moved + common), 1)
+        return self.rounded(v, e + (x.shape[-1] + 16) * self.u * z, may_underflow=True)
 
     def logsumexp(self, x: Banded) -> Banded:
         """log Σ_i e^(x_i) along the last axis."""
@@ -350,6 +372,12 @@ class Bands:
         v = shift[..., 0] + _entrywise(lambda t: t.log(), powers.sum(axis=-1))
         size = np.abs(x.v.astype(np.float64)).max(axis=-1)
         return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
+
+
+def _beyond_first_order(M: Any, e: Any) -> Any:
+    """A bound on Σ Mᵏe ≥ e for M, e ≥ 0: what a perturbation M of the identity makes of e; infinite where ‖M‖ ≥ 1."""
+    norm = M.sum(axis=1).max(initial=0)
+    return e + norm / (1 - norm) * e.max(axis=0, keepdims=True) if norm < 1 else np.full(e.shape, np.inf)
 
 
 def _entrywise(function: Any, x: Any) -> Any:

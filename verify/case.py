@@ -68,6 +68,40 @@ class Case:
         """How many steps the candidate takes."""
         return len(self.batches)
 
+    def check(self) -> None:
+        """Raise ValueError or TypeError, which name the field, unless the reference can go through this case."""
+        expect(isinstance(self.name, str), "name", "a string", "reports print it", repr(self.name))
+        expect(self.method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(self.method))
+        expect(self.dtype in ("float32", "float64"), "dtype", "float32 or float64", "candidates run in one of these",
+               repr(self.dtype))
+        expect(self.layout.kernel in ("out_in", "in_out") and self.layout.bias in ("separate", "column"), "layout",
+               "a kernel 'out_in' or 'in_out' and a bias 'separate' or 'column'", "layers are written in one of these ways",
+               self.layout)
+        method = METHODS[self.method]
+        expect(isinstance(self.hyper, method.Hyper), "hyper", f"the Hyper of {self.method}", "its fields are read",
+               type(self.hyper).__name__)
+        expect(self.batches, "batches", "at least one", "a step is taken on each", "none")
+        for name, layers in (("W", [layer.W for layer in self.params]), ("b", [layer.b for layer in self.params])):
+            for l, tensor in enumerate(layers):
+                expect(tensor.dtype == self.dtype, f"params[{l}].{name}", self.dtype, "the case says so", tensor.dtype)
+                expect(np.isfinite(tensor).all(), f"params[{l}].{name}", "finite numbers", "nan and inf spread", "nan or inf")
+        for batch in (*self.batches, *batches_of(self.data)):
+            self._check_batch(batch)
+        state = method.init(self.model, self.params, self.data, self.hyper)
+        method.step(self.model, self.params, state, self.batches[0], self.hyper)
+
+    def _check_batch(self, batch: nets.Batch) -> None:
+        tape = nets.forward(self.model, self.params, batch.x)
+        nets.backward(self.model, self.params, tape, batch.y)
+        if batch.y_sampled is not None:
+            nets.backward(self.model, self.params, tape, batch.y_sampled)
+        if isinstance(batch.curvature, nets.Batch):
+            self._check_batch(batch.curvature)
+        elif batch.curvature is not None:
+            rows = batch.curvature
+            expect(is_integer(rows) and rows.ndim == 1 and ((rows >= 0) & (rows < len(batch.x))).all(), "curvature",
+                   f"a Batch or row numbers from 0 to {len(batch.x) - 1}", "it names examples of this batch", rows)
+
     def loss_and_grad(self, params: Any, batch: nets.Batch) -> tuple[float, tuple[nets.Layer, ...]]:
         """The mean loss over the batch (plus η/2 ‖θ‖² where the hyper-parameters have an η) and its gradient.
 
@@ -103,7 +137,7 @@ class Case:
             "data": [write.batch(f"data_{i}", batch) for i, batch in enumerate(batches_of(self.data))],
             "batches": [write.batch(f"batch_{i}", batch) for i, batch in enumerate(self.batches)],
         }
-        (folder / "case.json").write_text(json.dumps(text, indent=1) + "\n")
+        (folder / "case.json").write_text(json.dumps(text, indent=1, default=float) + "\n")
 
     @staticmethod
     def load(folder: Any) -> Case:
@@ -113,17 +147,15 @@ class Case:
         """
         folder = Path(folder)
         text = read_json(folder / "case.json")
-        read = _Reader(folder)
         try:
+            read = _Reader(folder, text["dtype"])
             expect(text["format"] == FORMAT, "case.json: format", repr(FORMAT), "the folder must be a case",
                    repr(text["format"]))
             expect(text["method"] in METHODS, "case.json: method", f"one of {', '.join(METHODS)}",
                    "the reference has these", repr(text["method"]))
-            expect(text["dtype"] in ("float32", "float64"), "case.json: dtype", "float32 or float64",
-                   "candidates run in one of these", repr(text["dtype"]))
             records = {"Dense": nets.Dense, "Act": nets.Act}
             model = nets.Model(tuple(text["model"]["input_shape"]),
-                               tuple(records[kind](*fields) for kind, *fields in text["model"]["layers"]),
+                               tuple(records[layer[0]](*layer[1:]) for layer in text["model"]["layers"]),
                                text["model"]["loss"])
             hyper = {name: StepDecay(**value["StepDecay"]) if isinstance(value, dict) else value
                      for name, value in text["hyper"].items()}
@@ -131,9 +163,8 @@ class Case:
             data = tuple(read.batch(batch) for batch in text["data"])
             case = Case(text["name"], text["method"], model, params, METHODS[text["method"]].Hyper(**hyper), data,
                         tuple(read.batch(batch) for batch in text["batches"]), text["dtype"], Layout(**text["layout"]))
-            for batch in (*case.batches, *data):
-                nets.backward(model, params, nets.forward(model, params, batch.x), batch.y)
-        except (KeyError, TypeError, AttributeError) as error:
+            case.check()
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"case.json: expected the fields that Case.save writes because the judge replays them, "
                              f"got {type(error).__name__}: {error}") from error
         return case
@@ -173,7 +204,7 @@ def read_json(path: Path) -> Any:
     """The JSON in a file.  Raises ValueError where there is none."""
     try:
         return json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path.name}: expected a JSON file because the folder must hold one, got {error}") from error
 
 
@@ -197,18 +228,24 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    """Reads the arrays of a folder; those of a case are finite floats of its dtype, or integers."""
+
+    def __init__(self, folder: Path, dtype: Any = None) -> None:
+        self.folder, self.dtype = folder, dtype
 
     def __call__(self, name: Any) -> Array:
-        expect(isinstance(name, str) and name == Path(name).name, "file", "the plain name of a file in the folder",
-               "nothing outside it is read", repr(name))
+        expect(isinstance(name, str) and name == Path(name).name and not (self.folder / name).is_symlink(), "file",
+               "the plain name of a file in the folder", "nothing outside it is read", repr(name))
         try:
-            array = np.load(self.folder / name, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            with (self.folder / name).open("rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError, MemoryError) as error:
             raise ValueError(f"{name}: expected a .npy file because an array is read from it, got {error}") from error
         expect(array.dtype in (np.float32, np.float64) or is_integer(array), name, "floats or integers",
                "arrays of a case are one of these", array.dtype)
+        if self.dtype is not None and not is_integer(array):
+            expect(array.dtype == self.dtype, name, self.dtype, "case.json says so", array.dtype)
+            expect(np.isfinite(array).all(), name, "finite numbers", "nan and inf spread", "nan or inf")
         return array
 
     def batch(self, fields: dict[str, Any]) -> nets.Batch:

@@ -17,7 +17,7 @@ from .data import digits
 TRAPS = {
     "plain": "all widths different, N ≠ d, a layer that is not square",
     "labels": "integer labels, three layers, saturating activations",
-    "probabilities": "targets inside (0, 1), an activation with a kink in its second derivative",
+    "probabilities": "targets inside (0, 1), an activation whose second derivative jumps",
     "dead": "a hidden unit that never fires: its gradient is exactly 0",
     "narrow": "width 1 throughout, a batch of one",
     "degenerate": "repeated examples and a constant input: rank-deficient statistics",
@@ -33,9 +33,15 @@ OPTIONAL = {
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
-HYPER: dict[str, dict[str, tuple[float, ...]]] = {
+HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
     "adam": {"alpha": (0.2, 0.06, 0.11), "beta1": (0.9, 0.7, 0.8), "beta2": (0.98, 0.999, 0.9), "eps": (1e-8, 1e-3, 1e-5)},
+    "kbfgs20": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35)},
+    "kbfgs20_l": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+                  "p": (2, 3, 1)},
+    "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+                       "p": (2, 3, 1)},
+    "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
@@ -62,7 +68,7 @@ def _case(method: str, name: str, index: int) -> Case:
     if name == "digits":
         images, labels = digits()
         order = rng.permutation(len(labels))[: N * steps].reshape(steps, N)
-        batches = tuple(nets.Batch(images[rows], labels[rows]) for rows in order)
+        batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
         batches = tuple(_batch(model, N, rng) for _ in range(steps))
     if name == "dead":
@@ -70,7 +76,7 @@ def _case(method: str, name: str, index: int) -> Case:
         b[1] = -100.0
         params = (nets.Layer(params[0].W, b), *params[1:])
     if name == "degenerate":
-        batches = tuple(nets.Batch(_degenerate(batch.x), batch.y) for batch in batches)
+        batches = tuple(batch._replace(x=_degenerate(batch.x)) for batch in batches)
     if name == "large":
         params = (*params[:-1], nets.Layer(300 * params[-1].W, params[-1].b))
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
@@ -89,7 +95,13 @@ def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:
     m = nets.layer_shapes(model)[-1][0]
     y = {"mse": lambda: rng.standard_normal((N, m)), "bce": lambda: rng.random((N, m)),
          "softmax_ce": lambda: rng.integers(0, m, N)}[model.loss]()
-    return nets.Batch(x, y)
+    return _sampled(model, nets.Batch(x, y), rng)
+
+
+def _sampled(model: nets.Model, batch: nets.Batch, rng: np.random.Generator) -> nets.Batch:
+    """The batch with targets drawn as if every output were 0: data, as far as a judge is concerned."""
+    m = nets.layer_shapes(model)[-1][0]
+    return batch._replace(y_sampled=nets.sample_targets(model, np.zeros((len(batch.x), m)), rng))
 
 
 def _degenerate(x: np.ndarray) -> np.ndarray:

@@ -14,9 +14,9 @@ from .cases import cases as suite
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import PAPER, Convention, Line, replay, rounding_ratio, settled
+from .replay import PAPER, Convention, by_tensor, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
-from .runner import Misbehaved, run
+from .runner import Endless, Misbehaved, run
 
 
 def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layout: Layout | None = None,
@@ -26,19 +26,29 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
     Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
              a plain function); candidate: a callable that takes a `Case` and yields, after each step, a dict of named arrays:
              "W" and "b" by layer, and any of the method's Trace and State names, by tensor; cases: names of cases, or Cases,
-             or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields.
+             or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields;
+             a candidate that takes longer is not run on further cases.
     Returns  a Report.
-    Raises   ValueError for an unknown method or case, TypeError for a candidate that cannot be called.
+    Raises   ValueError for an unknown method or case, or a Case that the reference refuses; TypeError for a candidate that
+             cannot be called.
     """
     expect(callable(candidate), "candidate", "a callable", "the judge runs it", type(candidate).__name__, TypeError)
     if method in PROCEDURES:
-        return check_procedure(method, candidate, CONVENTIONS.get(method, ()))
+        return check_procedure(method, candidate, CONVENTIONS.get(method, ()), time_limit)
     expect(method in METHODS, "method", f"one of {', '.join((*METHODS, *PROCEDURES))}", "the reference has these", repr(method))
+    expect(not isinstance(cases, str), "cases", "a list of names or Cases", "a suite is made of them", repr(cases))
     chosen = [case if isinstance(case, Case) else suite(method, [case])[0] for case in
               (suite(method) if cases is None else cases)]
     if layout is not None:
         chosen = [replace(case, layout=layout) for case in chosen]
-    judged = [_Judged(case, candidate, time_limit) for case in progress(chosen, method)]
+    for case in chosen:
+        expect(case.method == method, "cases", f"cases of {method}", "its reference replays them", f"one of {case.method}")
+        case.check()
+    judged: list[_Judged] = []
+    for case in progress(chosen, method):
+        judged.append(_Judged(case, candidate, time_limit))
+        if judged[-1].endless:
+            break
     return _report(method, judged)
 
 
@@ -53,11 +63,11 @@ class _Judged:
     def __init__(self, case: Case, candidate: Callable[..., Any], time_limit: float) -> None:
         self.case, self.candidate, self.time_limit = case, candidate, time_limit
         self.steps: list[dict[str, Any]] = []
-        self.reason = ""
+        self.reason, self.endless = "", False
         try:
             self.steps = run(candidate, case, time_limit)
         except Misbehaved as error:
-            self.reason = str(error)
+            self.reason, self.endless = str(error), isinstance(error, Endless)
 
     def under(self, convention: Convention) -> CaseReport:
         if self.reason:
@@ -66,7 +76,7 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
-        return CaseReport(self.case.name, _worst(lines), lines)
+        return CaseReport(self.case.name, worst(lines), lines)
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""
@@ -82,20 +92,13 @@ class _Judged:
         return replace(report, verdict=settled(report.verdict, ratio), ratio32=ratio)
 
 
-def _worst(lines: tuple[Line, ...]) -> str:
-    verdicts = {line.verdict for line in lines}
-    if "FAIL" in verdicts or "GREY" in verdicts:
-        return "FAIL" if "FAIL" in verdicts else "GREY"
-    return "PASS" if "PASS" in verdicts else "UNINFORMATIVE"
-
-
 def _report(method: str, judged: list[_Judged]) -> Report:
     names = METHODS[method].LINES
     reports = [case.with_ratio(case.under(PAPER), PAPER) for case in judged]
-    report = Report(method, names, tuple(reports), by_tensor=True)
+    report = Report(method, names, tuple(reports), by_tensor=by_tensor(METHODS[method]))
     if report.verdict != "FAIL" or report.divergence is None:
         return report
-    known = CONVENTIONS[method]
+    known = CONVENTIONS.get(method, ())
     for conventions in [*((c,) for c in known), *combinations(known, 2)]:
         both = _together(conventions)
         if both is None:
@@ -106,7 +109,7 @@ def _report(method: str, judged: list[_Judged]) -> Report:
         if not both.legitimate:
             return replace(report, explanations=(both.text,))
         under = Report(method, names, tuple(case.with_ratio(case.under(both), both) for case in judged),
-                       (both.text,), by_tensor=True)
+                       (both.text,), by_tensor=by_tensor(METHODS[method]))
         if under.ok:
             return under
     return report

@@ -40,13 +40,14 @@ def load(place: str) -> Callable[..., Any]:
     """
     file, colon, name = place.rpartition(":")
     expect(colon and Path(file).is_file(), "candidate", "FILE.py:NAME", "the judge calls NAME out of that file", repr(place))
-    spec = importlib.util.spec_from_file_location("candidate", file)
+    spec = importlib.util.spec_from_file_location("stepgauge_candidate", file)
     if spec is None or spec.loader is None:
         raise ValueError(f"candidate: expected a Python file because it is imported, got {file!r}")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    sys.path.append(str(Path(file).resolve().parent))   # so that a file may import those beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"candidate: expected a file that can be imported because NAME is taken from it, "
                          f"got {type(error).__name__}: {error}") from error
     expect(callable(getattr(module, name, None)), "candidate", f"a callable {name!r} in {Path(file).name}",
@@ -57,7 +58,7 @@ def load(place: str) -> Callable[..., Any]:
 def _check(options: argparse.Namespace) -> int:
     candidate = load(options.candidate)
     if options.method in PROCEDURES:
-        return _print(check(options.method, candidate), options.json)
+        return _print(check(options.method, candidate, time_limit=options.time_limit), options.json)
     chosen = cases(options.method, options.case or None, options.dtype)
     layout = Layout(options.kernel, options.bias)
     return _print(check(options.method, candidate, chosen, layout=layout, time_limit=options.time_limit), options.json)

@@ -6,6 +6,7 @@ with that line, evaluated on what the candidate returned for the lines before it
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -17,9 +18,9 @@ from ..arrays import cast, map_arrays, namespace, precision
 from ..arrays.errors import expect
 from ..reference.parts import damping, quasi_newton, smw, tensors
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .replay import PAPER, Convention, Line, compare, rounding_ratio, settled
+from .replay import PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
-from .runner import Misbehaved, fingerprint
+from .runner import Endless, Misbehaved, copied, fingerprint, produced
 from .source import instrument, tagged_names
 
 Array = Any
@@ -47,14 +48,19 @@ class Procedure(NamedTuple):
         return getattr(getattr(self.module, returned, None), "_fields", ())
 
     def names(self) -> dict[str, str]:
-        """Quantity to paper line, in order of computation."""
-        return tagged_names(self.module)[self.function]
+        """Quantity to paper line, in order of computation; last what is handed back as it came."""
+        tagged = tagged_names(self.module)[self.function]
+        return tagged | {field: tag for tag in list(tagged.values())[-1:] for field in self.fields() if field not in tagged}
 
 
-def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...]) -> Report:
+def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...], time_limit: float) -> Report:
     """Judge one procedure, see `check`; where it fails, try what is known to explain such failures."""
     procedure = PROCEDURES[name]
-    calls = [_Call(procedure, candidate, inputs) for inputs in procedure.inputs()]
+    calls = []
+    for inputs in procedure.inputs():
+        calls.append(_Call(procedure, candidate, inputs, time_limit))
+        if calls[-1].endless:
+            break
     report = Report(name, procedure.names(), tuple(call.judged(PAPER) for call in calls))
     if report.divergence is None:
         return report
@@ -67,19 +73,25 @@ def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple
 class _Call:
     """One call of the candidate, in float64 and, if it can, in float32."""
 
-    def __init__(self, procedure: Procedure, candidate: Callable[..., Any], inputs: Inputs) -> None:
+    def __init__(self, procedure: Procedure, candidate: Callable[..., Any], inputs: Inputs, time_limit: float) -> None:
         self.procedure, self.inputs = procedure, inputs
         self.returned: dict[str, Any] = {}
-        self.reason = ""
+        self.reason, self.endless = "", False
         for dtype in ("float64", "float32"):
-            args, kwargs = cast((inputs.args, inputs.kwargs), dtype)
+            args, kwargs = copy.deepcopy(cast((inputs.args, inputs.kwargs), dtype))
             before = fingerprint((args, kwargs))
+
+            def work(args: Any = args, kwargs: Any = kwargs) -> Iterator[Any]:
+                yield _kept(candidate(*args, **kwargs))
+
             try:
-                self.returned[dtype] = candidate(*args, **kwargs)
+                self.returned[dtype], = produced(work, "result", time_limit)
                 expect(fingerprint((args, kwargs)) == before, "candidate", "untouched inputs",
                        "the caller goes on using them", "written ones", Misbehaved)
-            except Exception as error:   # whatever it is, it is the candidate's and becomes part of the verdict
-                self.reason = self.reason or (f"{type(error).__name__}: {error}" if dtype == "float64" else "")
+            except Misbehaved as error:
+                self.reason, self.endless = str(error) if dtype == "float64" else "", isinstance(error, Endless)
+            if self.reason:
+                break
 
     def judged(self, convention: Convention) -> CaseReport:
         if self.reason:
@@ -88,14 +100,15 @@ class _Call:
             lines = self.lines("float64", convention)
         except Misbehaved as error:
             return CaseReport(self.inputs.name, "FAIL", (), str(error))
-        worst = max(lines, key=lambda line: line.ratio)
+        verdict = worst(lines)
         ratio = None
-        if worst.verdict in ("FAIL", "GREY") and "float32" in self.returned:
+        if verdict in ("FAIL", "GREY") and "float32" in self.returned:
+            first = next(line for line in lines if line.verdict == verdict)
             try:
-                ratio = rounding_ratio(worst, self.lines("float32", convention))
+                ratio = rounding_ratio(first, self.lines("float32", convention))
             except Misbehaved:
                 ratio = None
-        return CaseReport(self.inputs.name, settled(worst.verdict, ratio), tuple(lines), ratio32=ratio)
+        return CaseReport(self.inputs.name, settled(verdict, ratio), tuple(lines), ratio32=ratio)
 
     def lines(self, dtype: str, convention: Convention) -> list[Line]:
         """Every line that the candidate shows, on the path of decisions that suits it best."""
@@ -108,39 +121,60 @@ class _Call:
 
     def _one_path(self, dtype: str, convention: Convention, paths: Paths) -> list[Line]:
         procedure, returned, space = self.procedure, self.returned[dtype], Bands(dtype, paths)
+        fields = procedure.fields()
+        for name in fields or ("result",):
+            expect(_shown(returned, name, fields) is not None, "candidate", f"{name} in what it returns",
+                   "that is the procedure's result", "none", Misbehaved)
         lines: list[Line] = []
 
         def stop(tag: str, function: str, name: str, value: Any) -> Any:
-            if function != procedure.function or not isinstance(value, Banded):
+            observed = _shown(returned, name, fields) if function == procedure.function else None
+            if observed is None or not isinstance(value, Banded | int):
                 return value
-            observed = _shown(returned, name, procedure.fields())
-            if observed is None:
-                return value
+            value = space.lift(value)
             expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
             expect(observed.dtype == dtype, name, dtype, "the inputs are in it", observed.dtype, Misbehaved)
             if name == "result":
                 value = Banded(value.v, np.maximum.reduce([value.e, *widths]), space)
             lines.append(compare(1, name, 0, tag, observed, value))
-            return space.asarray(np.nan_to_num(observed))
+            if not np.isfinite(observed).all():
+                raise NotFinite
+            return space.asarray(observed)
 
         with precision(BITS):
             args, kwargs = cast((self.inputs.args, self.inputs.kwargs), dtype)
             args, kwargs = map_arrays(space.asarray, args), map_arrays(space.asarray, kwargs)
             widths = [equivalent(*args, **kwargs).e for equivalent in procedure.equivalents]
-            instrument(procedure.module, stop, convention.rewrites)[procedure.function](*args, **kwargs)
-        expect(lines, "candidate", "the procedure's result", "it is what is judged", type(returned).__name__, Misbehaved)
+            try:
+                result = instrument(procedure.module, stop, convention.rewrites)[procedure.function](*args, **kwargs)
+                for name, tag in procedure.names().items():
+                    if name in fields and name not in {line.name for line in lines}:
+                        stop(tag, procedure.function, name, getattr(result, name))
+            except (NotFinite, ArithmeticError):   # nothing can be computed from there; the line itself is recorded as failed
+                pass
         return lines
+
+
+def _kept(returned: Any) -> Any:
+    """A copy of what came back, since a candidate may use its buffers again: a dict or tuple of arrays, or one array."""
+    if isinstance(returned, dict):
+        return {name: copied(str(name), value) for name, value in returned.items()}
+    if isinstance(returned, tuple | list):
+        return tuple(copied(f"result[{i}]", value) for i, value in enumerate(returned))
+    return copied("result", returned)
 
 
 def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | None:
     """The array that a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"."""
     if isinstance(returned, dict):
         shown = returned.get(name)
-    elif isinstance(returned, tuple | list):
+    elif isinstance(returned, tuple):
         shown = returned[fields.index(name)] if name in fields[:len(returned)] else None
     else:
         shown = returned if name == "result" else None
-    return None if shown is None else np.asarray(shown)
+    expect(shown is None or isinstance(shown, np.ndarray), name, "an array", "its entries are compared", type(shown).__name__,
+           Misbehaved)
+    return shown
 
 
 def _spd(rng: np.random.Generator, n: int, spread: float) -> Array:
@@ -252,7 +286,7 @@ def _dense_solve(lam: Any, J: Any, H: Any, g: Any, *, N2: int) -> Any:
     return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
 
 
-MU, MU1, MU2 = 0.3, 0.2, 0.4
+MU, MU1, MU2 = 0.25, 0.25, 0.4
 
 PROCEDURES: dict[str, Procedure] = {
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),

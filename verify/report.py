@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,14 +117,14 @@ class Report:
         return {line.name: line.tag for case in self.cases for line in case.lines if line.verdict == "FAIL"}
 
     def to_json(self) -> str:
-        """The report as JSON."""
+        """The report as JSON; nan and inf, which JSON does not have, as strings."""
         divergence = self.divergence
-        return json.dumps({
+        return json.dumps(_finite({
             "subject": self.subject, "verdict": self.verdict, "ok": self.ok,
             "divergence": divergence and vars(divergence), "failing": self.failing, "coverage": self.coverage,
             "explanations": self.explanations,
             "cases": [{"case": case.case, "verdict": case.verdict, "reason": case.reason, "compared": len(case.lines)}
-                      for case in self.cases]}, indent=1)
+                      for case in self.cases]}), indent=1, allow_nan=False)
 
     def __rich__(self) -> Any:
         """The page."""
@@ -159,7 +160,15 @@ class Report:
         return table
 
     def __str__(self) -> str:
-        console = Console(width=110, no_color=True, highlight=False)
+        console = Console(width=110, color_system=None, highlight=False)
         with console.capture() as capture:
             console.print(self)
         return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _finite(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _finite(branch) for name, branch in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_finite(branch) for branch in tree]
+    return str(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree

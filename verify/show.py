@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 from rich.syntax import Syntax
@@ -26,6 +25,24 @@ SUBJECTS: dict[str, Any] = {
 }
 """What can be shown: a method's `step`, a procedure, or a pass over a single example."""
 
+_ALGORITHM_4 = {
+    "R4.1": "the default numbers",
+    "R4.2": "split the damping evenly into that of A and that of G",
+    "R4.4": "count the step",
+    "R4.6": "forward and backward over the mini-batch: the gradient in W̄",
+    "R4.8": "its moving average",
+    "R4.9": "the direction: the average between the two inverses",
+    "R4.11": "move W̄ by −α along it",
+    "R4.13": "forward and backward again on the same mini-batch, at the new parameters",
+    "R4.16": "moving averages of the mean change of h and of g",
+    "R4.17": "double damping of that pair",
+    "R4.18": "BFGS, or L-BFGS, makes H_g satisfy it",
+    "R4.20": "moving average of E[āāᵀ]",
+    "R4.21": "plus Levenberg-Marquardt damping",
+    "R4.22": "a pair that carries the action of A: s is what H_a makes of the mean input",
+    "R4.23": "BFGS makes H_a satisfy it",
+}
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "sgd_m": {
         "R§2.8.2": "g is the gradient of the mini-batch loss and of the penalty η/2 ‖θ‖²",
@@ -42,6 +59,34 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "KB1.7": "θ moves by −α along m̂ divided by √v̂ + ε",
     },
     "rmsprop": {"R§2.8.2": "Adam's averages without the two bias corrections; v starts from the data"},
+    "kbfgs20": _ALGORITHM_4,
+    "kbfgs20_l": _ALGORITHM_4,
+    "kbfgs20_l_skip": {
+        "R5.1": "the default numbers",
+        "R5.2": "split the damping evenly into that of A and that of G",
+        "R5.4": "count the step",
+        "R5.6": "forward and backward over the mini-batch: the gradient in W̄",
+        "R5.8": "the direction: the gradient between the two inverses",
+        "R5.10": "move W̄ by −α along it",
+        "R5.12": "forward and backward again on the same mini-batch, at the new parameters",
+        "R5.15": "moving averages of the mean change of h and of g",
+        "R5.16": "double damping of that pair",
+        "R5.18": "keep the pair for L-BFGS if it passes the test of line 17, s̃ᵀỹ ≥ μ₁ ỹᵀHỹ",
+        "R5.21": "moving average of E[āāᵀ]",
+        "R5.22": "plus Levenberg-Marquardt damping",
+        "R5.23": "H_a is its inverse",
+    },
+    "kfac20": {
+        "R7.1": "count the step",
+        "R7.3": "forward and backward over the mini-batch: the gradient in W̄",
+        "R§2.5.2": "its moving average",
+        "R7.5": "the direction: the average between the two inverses",
+        "R7.6": "move W̄ by −α along it",
+        "R7.8": "backward once more, with targets drawn from the predictive distribution",
+        "R7.9": "moving averages of E[āāᵀ] and E[ggᵀ]",
+        "R7.10": "in the first T steps and in every T-th",
+        "R7.11": "the inverses of both, damped by √λ",
+    },
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
     "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},
@@ -103,7 +148,7 @@ def page(subject: str) -> Table:
     """
     expect(subject in SUBJECTS, "subject", f"one of {', '.join(SUBJECTS)}", "these have paper lines", repr(subject))
     source = SUBJECTS[subject]
-    function = source.step if isinstance(source, ModuleType) else source
+    function = source.step if subject in METHODS else source
     table = Table("line", "in words", "code", title=f"{subject}  ({_place(function)})", title_justify="left", show_lines=True)
     for tag, code in tagged_code(function).items():
         table.add_row(tag, WORDS[subject].get(tag, ""), Syntax(code, "python", background_color="default", word_wrap=True))

@@ -6,7 +6,7 @@ A line of `reference` that carries a paper tag, such as
 
 is where the judge looks: `instrument` recompiles the module so that the right-hand side passes through a function
 `stop(tag, function, name, value)`, whose answer is what the rest of the step reads. Nothing else changes. A tagged `return`
-of a value that has no name is called "result". `rewrites` replaces right-hand sides, which is how conventions and slips are tried.
+of a value that has no name is called "result"; for `s, y = …` the name is the tuple of names. `rewrites` replaces right-hand sides, which is how conventions and slips are tried.
 """
 
 from __future__ import annotations
@@ -46,27 +46,33 @@ class _Stops(ast.NodeTransformer):
         self.function, self.found = "", {}  # type: str, dict[str, dict[str, str]]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        self.function = node.name
+        outer, self.function = self.function, node.name
         self.generic_visit(node)
+        self.function = outer
         return node
 
     def _tag(self, node: ast.stmt) -> str | None:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         return next((" ".join(self.tags[line]) for line in lines if line in self.tags), None)
 
-    def _stop(self, node: Any, tag: str, name: str) -> None:
-        for key in (name, f"{self.function}.{name}"):
+    def _stop(self, node: Any, tag: str, *names: str) -> None:
+        whole = ", ".join(names)
+        for key in (whole, f"{self.function}.{whole}"):
             if key in self.rewrites:
                 node.value = ast.parse(self.rewrites[key], mode="eval").body
                 self.used.add(key)
-        self.found.setdefault(self.function, {})[name] = tag
-        call = ast.Call(ast.Name("__stop__", ast.Load()),
-                        [ast.Constant(tag), ast.Constant(self.function), ast.Constant(name), node.value], [])
-        node.value = ast.copy_location(call, node)
+        for name in names:
+            self.found.setdefault(self.function, {})[name] = tag
+        arguments = [ast.Constant(tag), ast.Constant(self.function), ast.Constant(names if len(names) > 1 else whole), node.value]
+        node.value = ast.copy_location(ast.Call(ast.Name("__stop__", ast.Load()), arguments, []), node)
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        if (tag := self._tag(node)) and isinstance(node.targets[0], ast.Name):
-            self._stop(node, tag, node.targets[0].id)
+        target = node.targets[0]
+        if tag := self._tag(node):
+            if isinstance(target, ast.Name):
+                self._stop(node, tag, target.id)
+            elif isinstance(target, ast.Tuple) and all(isinstance(part, ast.Name) for part in target.elts):
+                self._stop(node, tag, *(part.id for part in target.elts if isinstance(part, ast.Name)))
         return node
 
     def visit_Return(self, node: ast.Return) -> Any:
@@ -92,11 +98,12 @@ def _compiled(module: ModuleType, rewrites: tuple[tuple[str, str], ...]) -> Code
     tree = ast.fix_missing_locations(stops.visit(ast.parse(source)))
     missing = set(dict(rewrites)) - stops.used
     if missing:
-        raise ValueError(f"rewrites: expected names that {module.__name__} assigns on a tagged line, got {sorted(missing)}")
+        raise ValueError(f"rewrites: expected names that {module.__name__} assigns on a tagged line because a convention rewrites "
+                         f"those, got {sorted(missing)}")
     return compile(tree, module.__file__ or "reference", "exec")
 
 
-def instrument(module: ModuleType, stop: Callable[[str, str, str, Any], Any], rewrites: Mapping[str, str]) -> dict[str, Any]:
+def instrument(module: ModuleType, stop: Callable[[str, str, Any, Any], Any], rewrites: Mapping[str, str]) -> dict[str, Any]:
     """The namespace of `module`, executed again with `stop` at its tagged lines and `rewrites` in their place.
 
     Raises   ValueError where a rewrite names no tagged line.

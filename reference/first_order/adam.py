@@ -61,8 +61,8 @@ LINES = {"g": "KB1.2", "m": "KB1.3", "v": "KB1.4", "m_h": "KB1.5", "v_h": "KB1.6
 
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """m = v = 0 (KB1); the data are not looked at: the bias correction makes a warm start needless (R Section 2.8.2)."""
-    zeros = tuple(namespace(theta_i).zeros(theta_i.shape) for theta_i in nets.tensors(params))
-    return State(0, zeros, zeros)
+    m, v = (tuple(namespace(theta_i).zeros(theta_i.shape) for theta_i in nets.tensors(params)) for _ in range(2))
+    return State(0, m, v)
 
 
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,

@@ -60,6 +60,7 @@ def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: 
 def descend(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
     """θ − α(p + γθ): one step along −p with decoupled weight decay (R Section 3.7.2).
 
+    Takes    theta, p of one shape, whatever it is.
     Raises   ValueError for gamma < 0.
     """
     check_number("gamma", gamma, lambda gamma: gamma >= 0, "a number >= 0", "it shrinks the parameters")

@@ -17,6 +17,17 @@ from ...arrays.errors import expect
 Array = Any
 
 
+def each(function: Callable[..., Any], *by_layer: Any) -> tuple[Any, ...]:
+    """`function` of the first entries, of the second, …: one result a layer."""
+    return tuple(function(*values) for values in zip(*by_layer, strict=True))
+
+
+def both(function: Callable[..., Any], *by_layer: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """`each` for a function with two results: all the first ones, and all the second ones."""
+    first, second = zip(*each(function, *by_layer), strict=True)
+    return first, second
+
+
 def joined(params: Any) -> tuple[Array, ...]:
     """W̄_l (d_out, d_in + 1) of every layer: the bias is the last column (R Section 2.2)."""
     return tuple(namespace(W, b).concat([W, b[:, None]], axis=1) for W, b in params)
@@ -34,7 +45,9 @@ def joined_gradient(back: nets.Back, W_b: Any, eta: Any) -> tuple[Array, ...]:
     """
     check_number("eta", eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
     xp = namespace(*W_b)
-    grad = joined(back.grad) if eta == 0 else tuple(D + xp.const(eta) * W for D, W in zip(joined(back.grad), W_b, strict=True))
+    grad = joined(back.grad)
+    if eta != 0:
+        grad = each(lambda D, W: D + xp.const(eta) * W, grad, W_b)
     for l, D in enumerate(grad):
         expect(xp.all_finite(D), f"grad[{l}]", "finite numbers", "the step would spread nan", "nan or inf")
     return grad
@@ -62,11 +75,11 @@ def over_data(data: Any, statistic: Callable[[nets.Batch], tuple[Array, ...]]) -
     total = sum(batch.x.shape[0] for batch in batches)
     found: tuple[Array, ...] = ()
     for batch in batches:
-        weighted = tuple(x * batch.x.shape[0] / total for x in statistic(batch))
-        found = tuple(x + y for x, y in zip(found, weighted, strict=True)) if found else weighted
+        weighted = each(lambda x, n=batch.x.shape[0]: x * n / total, statistic(batch))
+        found = each(lambda x, y: x + y, found, weighted) if found else weighted
     return found
 
 
 def damped(A: Array, lam: Any) -> Array:
-    """A + λI."""
+    """A + λI, for A (d, d)."""
     return A + lam * namespace(A).eye(A.shape[0])

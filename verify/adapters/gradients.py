@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ... import nets
 from ..case import Case
 
@@ -20,17 +22,20 @@ def callback_optimizer(optimize: Callable[..., Any], **arguments: Callable[[Any]
         iterates: list[Any] = []
         gradients: list[Any] = []
 
+        def copied(params: Any) -> list[nets.Layer]:
+            return [nets.Layer(*map(np.array, layer)) for layer in params]
+
         def grad(params: Any, i: int) -> Any:
             return [list(layer) for layer in case.loss_and_grad(params, case.batches[i])[1]]
 
         def callback(params: Any, i: int, g: Any) -> None:
-            iterates.append([nets.Layer(*layer) for layer in params])
-            gradients.append(nets.tensors([nets.Layer(*layer) for layer in g]))
+            iterates.append(copied(params))
+            gradients.append(nets.tensors(copied(g)))
 
         start = [list(layer) for layer in case.params]
         end = optimize(grad, start, callback=callback, num_iters=case.steps,
                        **{name: value(case.hyper) for name, value in arguments.items()})
-        iterates.append([nets.Layer(*layer) for layer in end])
+        iterates.append(copied(end))
         for params, g in zip(iterates[1:], gradients, strict=True):
             yield {"W": [layer.W for layer in params], "b": [layer.b for layer in params], "g": list(g)}
     return candidate
