@@ -7,8 +7,6 @@ from functools import update_wrapper
 from inspect import signature
 from typing import Any
 
-import numpy as np
-
 from .dispatch import namespace
 from .errors import expect
 
@@ -26,7 +24,7 @@ class Checked:
         self.trusted, self.prepare = function, prepare
         update_wrapper(self, function)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         return self.trusted(**self.prepare(dict(signature(self.trusted).bind(*args, **kwargs).arguments)))
 
 
@@ -43,6 +41,7 @@ def check_vectors(**vectors: Array) -> None:
         expect(getattr(vector, "ndim", 0) == 1, name, "a vector", "the update is a rank-one one",
                f"shape {tuple(getattr(vector, 'shape', ()))}")
         length = vector.shape[0] if length is None else length
+        expect(length > 0, name, "at least one entry", "there is nothing to update", "none")
         expect(vector.shape[0] == length, name, f"{length} entries", "the vectors of a pair have one length",
                vector.shape[0])
         expect(xp.all_finite(vector), name, "finite numbers", "nan and inf would spread", "nan or inf")
@@ -64,5 +63,4 @@ def check_spd(name: str, H: Array, n: int) -> None:
 
 def check_number(name: str, value: Any, holds: Any, what: str, why: str) -> None:
     """Raise ValueError unless `value` is a finite number for which the predicate `holds` is true."""
-    finite = not isinstance(value, float | np.floating) or bool(np.isfinite(value))
-    expect(finite and holds(value), name, what, why, value)
+    expect(holds(value) and abs(value) < float("inf"), name, what, why, value)

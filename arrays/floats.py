@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import expect
+
 
 class Floats:
     """The functions of `arrays.namespace` on float32 or float64 arrays of one library, dtype and device.
@@ -25,8 +27,11 @@ class Floats:
         return getattr(self.library, name)
 
     def const(self, value: Any) -> Any:
-        """The number `value`, rounded once to this dtype, as a 0-d array."""
-        return self.library.asarray(float(value), dtype=self.dtype, device=self.device)
+        """The number `value`, rounded once to this dtype, as a 0-d array.  Raises ValueError where it becomes 0 or infinite."""
+        rounded = self.library.asarray(float(value), dtype=self.dtype, device=self.device)
+        expect(self.all_finite(rounded) and bool(rounded == 0) == (value == 0), "value", f"a number that {self.dtype} can hold",
+               "a damping of 0 damps nothing", value)
+        return rounded
 
     def asarray(self, x: Any) -> Any:
         """Numbers (nested lists, host arrays, Fractions) as an array of this dtype."""

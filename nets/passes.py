@@ -64,10 +64,8 @@ def forward(model: Model, params: Any, x: Array) -> Tape:
         match layer:
             case Dense(width):
                 W, b = params[len(h)]
-                W_b = xp.concat([W, b[:, None]], axis=1)
-                a_b = xp.concat([z, xp.ones((N, 1))], axis=1)
-                z = a_b @ W_b.T
-                a.append(xp.reshape(a_b, (N, 1, a_b.shape[1])))
+                a.append(xp.reshape(xp.concat([z, xp.ones((N, 1))], axis=1), (N, 1, -1)))
+                z = z @ W.T + b
                 h.append(xp.reshape(z, (N, 1, width)))
             case Act(name):
                 z = ACTIVATIONS[name].phi(z)
@@ -97,21 +95,22 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
     return tuple(reversed(g))
 
 
+def weight_gradient(g: Array, a: Array) -> Array:
+    """The gradient of the mean loss in W̄ (d_out, d_in + 1), from g (N, P, d_out) and ā (N, P, d_in + 1) of one layer."""
+    xp = namespace(g, a)
+    return xp.reshape(g, (-1, g.shape[-1])).T @ xp.reshape(a, (-1, a.shape[-1])) / g.shape[0]
+
+
 def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
 
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    xp = namespace(tape.output)
-    N = tape.output.shape[0]
     g = pre_gradients(model, params, tape, y)
-    grad = []
-    for g_l, a_l in zip(g, tape.a, strict=True):
-        DW_b = xp.reshape(g_l, (-1, g_l.shape[-1])).T @ xp.reshape(a_l, (-1, a_l.shape[-1])) / N
-        grad.append(Layer(DW_b[:, :-1], DW_b[:, -1]))
+    DW = [weight_gradient(g_l, a_l) for g_l, a_l in zip(g, tape.a, strict=True)]
     value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(xp.sum(value) / N, g, tuple(grad))
+    return Back(namespace(value).sum(value) / tape.output.shape[0], g, tuple(Layer(D[:, :-1], D[:, -1]) for D in DW))
 
 
 def output_hessian(model: Model, output: Array) -> Array:

@@ -21,7 +21,7 @@ from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import double_damping
 from .parts.descent import learning_rate
-from .parts.kronecker import both, damped, each, joined, joined_gradient, mean, over_data, second_moment, split
+from .parts.kronecker import both, damped, each, join, joined, joined_gradient, mean, means, over_data, second_moment, split
 from .parts.quasi_newton import bfgs_H, hessian_action_pair
 
 Array = Any
@@ -124,32 +124,24 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     lam_A = lam_G = xp.sqrt(xp.const(hyper.lam))                                                                     # R4.2
     k = state.k + 1                                                                                                  # R4.4
     alpha = learning_rate(hyper.alpha, k, params[0].W)
-    W_b = joined(params)
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R4.6
-    back = nets.backward(model, params, tape, batch.y)                                                               # R4.6
-    grad = with_second_pass(joined_gradient(back, W_b, hyper.eta), state.grad_p)                                     # R4.6
+    g = nets.pre_gradients(model, params, tape, batch.y)                                                             # R4.6
+    grad = with_second_pass(joined_gradient(g, tape.a, params, hyper.eta), state.grad_p)                             # R4.6
     grad_h = each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.grad_h, grad)                                    # R4.8
     p = each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a)                                    # R4.9
-    W = each(lambda W, p: W - alpha * p, W_b, p)                                                                     # R4.11
-
+    W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R4.11
     params = split(W)
-    tape_p = nets.forward(model, params, batch.x)                                                                    # R4.13
-    if hyper.double_grad:
-        back_p = nets.backward(model, params, tape_p, batch.y)                                                       # R4.13
-        g_p, grad_p = back_p.g, joined_gradient(back_p, W, hyper.eta)
-    else:
-        g_p, grad_p = nets.pre_gradients(model, params, tape_p, batch.y), ()                                         # R4.13
-
-    s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (mean(h_p) - mean(h)), state.s_g, tape_p.h, tape.h)         # R4.16
-    y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (mean(g_p) - mean(g)), state.y_g, g_p, back.g)              # R4.16
+    after = means(model, params, batch, hyper.eta, hyper.double_grad)                                                # R4.13
+    s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R4.16
+    y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R4.16
     s_t, y_t = both(lambda s, y, H: double_damping.trusted(s, y, H, mu1=mu1, mu2=lam_G), s_g, y_g, state.H_g)     # R4.17
     H_g = each(lbfgs.updated, state.H_g, s_t, y_t)                                                                   # R4.18
     A = each(lambda A, a: beta * A + (1 - beta) * second_moment(a), state.A, tape.a)                                 # R4.20
     A_LM = each(lambda A: damped(A, lam_A), A)                                                                       # R4.21
     s_a, y_a = both(lambda H, a, A: hessian_action_pair.trusted(H, mean(a), A), state.H_a, tape.a, A_LM)             # R4.22
     H_a = each(bfgs_H.trusted, state.H_a, s_a, y_a)                                                                  # R4.23
-    return (params, State(k, grad_h, A, H_a, H_g, s_g, y_g, grad_p),
+    return (params, State(k, grad_h, A, H_a, H_g, s_g, y_g, after.grad),
             Trace(grad, grad_h, p, W, s_g, y_g, s_t, y_t, H_g, A, A_LM, s_a, y_a, H_a))
 
 

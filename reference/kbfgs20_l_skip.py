@@ -18,7 +18,7 @@ from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import double_damping
 from .parts.descent import learning_rate
-from .parts.kronecker import both, damped, each, joined, joined_gradient, mean, over_data, second_moment, split
+from .parts.kronecker import both, damped, each, join, joined_gradient, mean, means, over_data, second_moment, split
 
 Array = Any
 
@@ -96,19 +96,16 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     lam_A = lam_G = xp.sqrt(xp.const(hyper.lam))                                                                     # R5.2
     k = state.k + 1                                                                                                  # R5.4
     alpha = learning_rate(hyper.alpha, k, params[0].W)
-    W_b = joined(params)
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R5.6
-    back = nets.backward(model, params, tape, batch.y)                                                               # R5.6
-    grad = joined_gradient(back, W_b, hyper.eta)                                                                     # R5.6
+    g = nets.pre_gradients(model, params, tape, batch.y)                                                             # R5.6
+    grad = joined_gradient(g, tape.a, params, hyper.eta)                                                             # R5.6
     p = each(lambda H_g, D, H_a: H_g @ D @ H_a, state.H_g, grad, state.H_a)                                          # R5.8
-    W = each(lambda W, p: W - alpha * p, W_b, p)                                                                     # R5.10
-
+    W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R5.10
     params = split(W)
-    tape_p = nets.forward(model, params, batch.x)                                                                    # R5.12
-    g_p = nets.pre_gradients(model, params, tape_p, batch.y)                                                         # R5.12
-    s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (mean(h_p) - mean(h)), state.s_g, tape_p.h, tape.h)         # R5.15
-    y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (mean(g_p) - mean(g)), state.y_g, g_p, back.g)              # R5.15
+    after = means(model, params, batch, hyper.eta)                                                                   # R5.12
+    s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R5.15
+    y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R5.15
     s_t, y_t = both(lambda s, y, H: double_damping.trusted(s, y, H, mu1=mu1, mu2=lam_G), s_g, y_g, state.H_g)     # R5.16
     H_g = each(lambda H, s, y: lbfgs.updated(H, s, y) if accepted(H, s, y, mu1) else H, state.H_g, s_t, y_t)         # R5.18
     A = each(lambda A, a: beta * A + (1 - beta) * second_moment(a), state.A, tape.a)                                 # R5.21

@@ -17,7 +17,7 @@ from ..arrays import namespace
 from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts.descent import learning_rate
-from .parts.kronecker import damped, each, joined, joined_gradient, over_data, second_moment, split
+from .parts.kronecker import damped, each, join, joined, joined_gradient, over_data, second_moment, split
 
 Array = Any
 
@@ -93,17 +93,16 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     beta, root = xp.const(hyper.beta), xp.sqrt(xp.const(hyper.lam))
     k = state.k + 1                                                                                                  # R7.1
     alpha = learning_rate(hyper.alpha, k, params[0].W)
-    W_b = joined(params)
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R7.3
-    back = nets.backward(model, params, tape, batch.y)                                                               # R7.3
-    grad = joined_gradient(back, W_b, hyper.eta)                                                                     # R7.3
+    g = nets.pre_gradients(model, params, tape, batch.y)                                                             # R7.3
+    grad = joined_gradient(g, tape.a, params, hyper.eta)                                                             # R7.3
     grad_h = each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.grad_h, grad)                                    # R§2.5.2
     p = each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a)                                    # R7.5
-    W = each(lambda W, p: W - alpha * p, W_b, p)                                                                     # R7.6
+    W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R7.6
 
-    a, g = tape.a, sampled(model, params, tape, batch)                                              # R7.8  DEV-KFAC20-2
-    A = each(lambda A, a: beta * A + (1 - beta) * second_moment(a), state.A, a)                                      # R7.9
+    g = sampled(model, params, tape, batch)                                                         # R7.8  DEV-KFAC20-2
+    A = each(lambda A, a: beta * A + (1 - beta) * second_moment(a), state.A, tape.a)                                 # R7.9
     G = each(lambda G, g: beta * G + (1 - beta) * second_moment(g), state.G, g)                                      # R7.9
     H_a, H_g = state.H_a, state.H_g
     if k <= hyper.T or k % hyper.T == 0:                                                                             # R7.10

@@ -75,8 +75,8 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    {"p": "each(lambda H_g, D, H_a: H_g @ D @ H_a, state.H_g, grad, state.H_a)"}),
         Convention("H_g is updated by the undamped pair", {"H_g": "each(lbfgs.updated, state.H_g, s_g, y_g)"}, legitimate=False),
         Convention("s and y of line 16 are not averaged over steps", legitimate=False,
-                   rewrites={"s_g": "each(lambda h_p, h: mean(h_p) - mean(h), tape_p.h, tape.h)",
-                             "y_g": "each(lambda g_p, g: mean(g_p) - mean(g), g_p, back.g)"}),
+                   rewrites={"s_g": "each(lambda h_p, h: h_p - mean(h), after.h, tape.h)",
+                             "y_g": "each(lambda g_p, g: g_p - mean(g), after.g, g)"}),
         Convention("y_a leaves out the Levenberg-Marquardt term", legitimate=False,
                    rewrites={"s_a, y_a": "both(lambda H, a, A: hessian_action_pair.trusted(H, mean(a), A), "
                                          "state.H_a, tape.a, A)"}),
@@ -86,7 +86,7 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    rewrites={"A": "each(lambda A, a: beta * A + (1 - beta) * mean(a)[:, None] * mean(a)[None, :], "
                                   "state.A, tape.a)"}),
         Convention("∇f is summed over the mini-batch where it should be averaged", legitimate=False,
-                   rewrites={"grad": "each(lambda D: batch.x.shape[0] * D, joined_gradient(back, W_b, hyper.eta))"}),
+                   rewrites={"grad": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, hyper.eta))"}),
     )),
     "kbfgs20_l_skip": (
         Convention("no pair is skipped (R Algorithm 4)", {"H_g": "each(lbfgs.updated, state.H_g, s_t, y_t)"}),
@@ -96,7 +96,9 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
     "kfac20": (
         Convention("momentum is heavy ball, ∇f̂ = β∇f̂ + ∇f (R Algorithm 12)",
                    {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
-        Convention("empirical Fisher: G comes from the data's own targets", {"a, g": "(tape.a, back.g)"}, legitimate=False),
+        Convention("empirical Fisher: G comes from the data's own targets", legitimate=False,
+                   rewrites={"G": "each(lambda G, g: beta * G + (1 - beta) * second_moment(g), state.G, "
+                                  "nets.pre_gradients(model, params, tape, batch.y))"}),
         Convention("λ is added to A and to G where √λ should be", legitimate=False,
                    rewrites={"H_a": "each(lambda A: xp.inv(damped(A, xp.const(hyper.lam))), A)",
                              "H_g": "each(lambda G: xp.inv(damped(G, xp.const(hyper.lam))), G)"}),

@@ -116,7 +116,8 @@ def worst(lines: Iterable[Line]) -> str:
 def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     """The relative error of the same comparison in float32 over that of `line`, or None where one of them has none."""
     same = [other for other in in_float32 if other[:3] == line[:3]]
-    return same[0].relative / line.relative if same and line.relative and np.isfinite([line.relative, same[0].relative]).all() else None
+    comparable = same and line.relative and np.isfinite([line.relative, same[0].relative]).all()
+    return same[0].relative / line.relative if comparable else None
 
 
 def settled(verdict: str, ratio: float | None) -> str:
@@ -226,7 +227,7 @@ def by_tensor(method: Any) -> bool:
 
 
 def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, as the method has them."""
+    """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, whichever it has."""
     expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
     known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
     count = len(case.params) * (2 if by_tensor(method) else 1)

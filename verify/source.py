@@ -6,7 +6,8 @@ A line of `reference` that carries a paper tag, such as
 
 is where the judge looks: `instrument` recompiles the module so that the right-hand side passes through a function
 `stop(tag, function, name, value)`, whose answer is what the rest of the step reads. Nothing else changes. A tagged `return`
-of a value that has no name is called "result"; for `s, y = …` the name is the tuple of names. `rewrites` replaces right-hand sides, which is how conventions and slips are tried.
+of a value that has no name is called "result"; for `s, y = …` the name is the tuple of names. `rewrites` replaces right-hand
+sides, which is how conventions and slips are tried.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Symbols  W̄ (d_out, d_in + 1) the kernel with its bias as last column; ā (N, P
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ... import nets
 from ...arrays import namespace
@@ -28,9 +28,14 @@ def both(function: Callable[..., Any], *by_layer: Any) -> tuple[tuple[Any, ...],
     return first, second
 
 
+def join(layer: Any) -> Array:
+    """W̄ (d_out, d_in + 1) of a Layer: the bias is the last column (R Section 2.2)."""
+    return namespace(layer.W, layer.b).concat([layer.W, layer.b[:, None]], axis=1)
+
+
 def joined(params: Any) -> tuple[Array, ...]:
-    """W̄_l (d_out, d_in + 1) of every layer: the bias is the last column (R Section 2.2)."""
-    return tuple(namespace(W, b).concat([W, b[:, None]], axis=1) for W, b in params)
+    """W̄_l of every layer, see `join`."""
+    return each(join, params)
 
 
 def split(W_b: Any) -> tuple[nets.Layer, ...]:
@@ -38,19 +43,36 @@ def split(W_b: Any) -> tuple[nets.Layer, ...]:
     return tuple(nets.Layer(W[:, :-1], W[:, -1]) for W in W_b)
 
 
-def joined_gradient(back: nets.Back, W_b: Any, eta: Any) -> tuple[Array, ...]:
+def joined_gradient(g: Any, a: Any, params: Any, eta: Any) -> tuple[Array, ...]:
     """∂/∂W̄_l of the mean loss plus η/2 ‖θ‖² (R Section 2.8.2), one (d_out, d_in + 1) a layer.
 
+    Takes    g, a: by layer, (N, P, d_out) and (N, P, d_in + 1), as `nets.pre_gradients` and `nets.forward` give them.
     Raises   ValueError where it is not finite, or eta < 0.
     """
     check_number("eta", eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
-    xp = namespace(*W_b)
-    grad = joined(back.grad)
+    grad = each(nets.weight_gradient, g, a)
     if eta != 0:
-        grad = each(lambda D, W: D + xp.const(eta) * W, grad, W_b)
+        eta = namespace(*grad).const(eta)
+        grad = each(lambda D, W: D + eta * W, grad, joined(params))
     for l, D in enumerate(grad):
-        expect(xp.all_finite(D), f"grad[{l}]", "finite numbers", "the step would spread nan", "nan or inf")
+        expect(namespace(D).all_finite(D), f"grad[{l}]", "finite numbers", "the step would spread nan", "nan or inf")
     return grad
+
+
+class Means(NamedTuple):
+    """Means over examples of a pass, by layer: h, g (d_out,); grad the gradient in W̄ (d_out, d_in + 1), or ()."""
+
+    h: tuple[Array, ...]
+    g: tuple[Array, ...]
+    grad: tuple[Array, ...]
+
+
+def means(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, with_gradient: bool = False) -> Means:
+    """One pass over the batch of which the means alone are kept: the second pass of a K-BFGS step."""
+    tape = nets.forward(model, params, batch.x)
+    g = nets.pre_gradients(model, params, tape, batch.y)
+    grad = joined_gradient(g, tape.a, params, eta) if with_gradient else ()
+    return Means(each(mean, tape.h), each(mean, g), grad)
 
 
 def mean(x: Array) -> Array:

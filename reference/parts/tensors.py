@@ -66,6 +66,8 @@ def mode_products(A: Array, U: Sequence[Array]) -> Array:
 def kron(*U: Array) -> Array:
     """U_1 ⊗ U_2 ⊗ ⋯ ⊗ U_k: block (i, j) of A ⊗ B is A_ij B."""
     expect(len(U) > 0, "U", "at least one matrix", "an empty product has no arithmetic", "none")
+    for U_i in U:
+        expect(U_i.ndim == 2, "U", "matrices", "blocks are matrices", f"shape {tuple(U_i.shape)}")
     return reduce(namespace(*U).kron, U)
 
 
