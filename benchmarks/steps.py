@@ -1,0 +1,194 @@
+"""Seconds and memory of one optimizer step, beside the floor that its matrix products alone set, measured in the same run.
+
+    python benchmarks/steps.py [--methods kbfgs20 kfac20] [--dtypes float32 float64] [--repeats 5] [--json FILE]
+
+The net is the MNIST autoencoder of R Table 2.4, batch 1000. For each method and dtype the columns are
+
+    step      median seconds of one step (with Trace; for kfac20 the mean of a period T, inverses included)
+    floor     the step's matrix products and factorisations alone, replayed at their real shapes
+    stream    the bytes of optimizer state that one step must read or write, at the measured copy bandwidth
+    ratio     step / (floor + stream)
+    peak      MiB that a step allocates at most, beyond its inputs
+
+Step and floor alternate, so that a machine that drifts slows both.
+"""
+
+import os
+
+THREADS = "2"
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = THREADS
+
+import argparse
+import json
+import platform
+import statistics
+import time
+import tracemalloc
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from stepgauge import nets
+from stepgauge.arrays import cast
+from stepgauge.reference import METHODS
+from stepgauge.verify.progress import progress
+import itertools
+
+WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
+ACTIVATIONS = ("relu", "relu", "relu", "linear", "relu", "relu", "relu", "linear")
+N, PAIRS, T = 1000, 100, 20
+HYPER = {"sgd_m": {}, "adam": {}, "kbfgs20": {"alpha": 0.01}, "kbfgs20_l": {"alpha": 0.01, "p": PAIRS}, "kfac20": {"alpha": 0.01, "T": T}}
+LIMIT = {"float32": 1.4, "float64": 1.3}
+
+
+def problem(dtype):
+    """The autoencoder with 1000 smooth images in (0, 1), a low-rank field through a sigmoid."""
+    rng = np.random.default_rng(0)
+    field = rng.standard_normal((N, 30)) @ rng.standard_normal((30, WIDTHS[0])) / 30**0.5
+    x = 1 / (1 + np.exp(-3 * field))
+    model = nets.mlp(WIDTHS, ACTIVATIONS, "bce")
+    y_sampled = (rng.random(x.shape) < x).astype(np.float64)
+    params, batch = cast((nets.init(model, seed=0), nets.Batch(x, x, y_sampled)), dtype)
+    return model, params, batch
+
+
+def products(method):
+    """The step's matrix work: ("gemm", m, n, k), ("syrk", n, k) for XᵀX, ("inv", n), each with how often it occurs a step."""
+    layers = [(d_in, d_out) for d_in, d_out in itertools.pairwise(WIDTHS)]
+    forward = [("gemm", N, o, i + 1, 1) for i, o in layers]
+    back = [("gemm", N, i, o, 1) for i, o in layers[1:]]
+    weights = [("gemm", o, i + 1, N, 1) for i, o in layers]
+    A = [("syrk", i + 1, N, 1) for i, _ in layers]
+    G = [("syrk", o, N, 1) for _, o in layers]
+    left = [("gemm", o, i + 1, o, 1) for i, o in layers]
+    right = [("gemm", o, i + 1, i + 1, 1) for i, o in layers]
+    compact = [op for i, o in layers for op in (("gemm", 2 * PAIRS, i + 1, o, 1), ("gemm", o, i + 1, 2 * PAIRS, 1))]
+    inverses = [("inv", i + 1, 1 / T) for i, _ in layers] + [("inv", o, 1 / T) for _, o in layers]
+    base = forward + back + weights
+    return {"sgd_m": base, "adam": base, "kbfgs20": base + A + forward + back + left + right,
+            "kbfgs20_l": base + A + forward + back + compact + right, "kfac20": base + back + A + G + left + right + inverses}[method]
+
+
+def streamed(method):
+    """State entries that one step reads or writes: gradient momentum and parameters, A, the inverses, in and out."""
+    P = sum((i + 1) * o for i, o in itertools.pairwise(WIDTHS))
+    A = sum((i + 1) ** 2 for i in WIDTHS[:-1])
+    G = sum(o * o for o in WIDTHS[1:])
+    return {"sgd_m": 5 * P, "adam": 7 * P, "kbfgs20": 5 * P + 6 * A + 3 * G, "kbfgs20_l": 5 * P + 6 * A,
+            "kfac20": 5 * P + 2 * A + 2 * G}[method]
+
+
+def replay(ops, dtype):
+    """A function that performs the products once, on arrays of their shapes; inverses are timed apart and scaled."""
+    rng = np.random.default_rng(1)
+    arrays = {}
+
+    def array(*shape):
+        if shape not in arrays:
+            arrays[shape] = rng.standard_normal(shape).astype(dtype)
+        return arrays[shape]
+
+    calls, fixed = [], 0.0
+    for kind, *shape, times in ops:
+        if kind == "gemm":
+            m, n, k = shape
+            calls.append((array(m, k), array(k, n), np.empty((m, n), dtype)))
+        elif kind == "syrk":
+            n, k = shape
+            X = array(k, n)
+            calls.append((X.T, X, np.empty((n, n), dtype)))
+        else:
+            X = array(shape[0] + 8, shape[0])
+            spd = X.T @ X / shape[0] + np.eye(shape[0], dtype=dtype)
+            fixed += times * median(lambda spd=spd: np.linalg.inv(spd), 3)
+
+    def run():
+        for a, b, out in calls:
+            np.matmul(a, b, out=out)
+    return run, fixed
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def median(function, repeats):
+    function()
+    return statistics.median(seconds(function) for _ in range(repeats))
+
+
+def bandwidth():
+    """Bytes a second of a large copy, read and write counted."""
+    a, b = np.ones(2**25), np.zeros(2**25)
+    return 2 * a.nbytes / median(lambda: np.copyto(b, a), 5)
+
+
+def measure(method, dtype, repeats):
+    module = METHODS[method]
+    model, params, batch = problem(dtype)
+    hyper = module.Hyper(**HYPER[method])
+    state = module.init(model, params, batch, hyper)
+    if method == "kbfgs20_l":
+        while state.H_g[0].S.shape[1] < PAIRS:
+            state = state._replace(H_g=tuple(filled(memory) for memory in state.H_g))
+    if method == "kfac20":
+        state = state._replace(k=T)                       # past the first T steps, in which every step inverts
+
+    def step():
+        nonlocal params, state
+        params, state, _ = module.step(model, params, state, batch, hyper)
+
+    run, fixed = replay(products(method), dtype)
+    count = T if method == "kfac20" else 1
+    step(), run()
+    steps, floors = [], []
+    for _ in range(repeats):
+        steps.append(statistics.mean(seconds(step) for _ in range(count)))
+        floors.append(seconds(run) + fixed)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    new = module.step(model, params, state, batch, hyper)
+    peak = (tracemalloc.get_traced_memory()[1] - before) / 2**20
+    tracemalloc.stop()
+    del new
+    stream = streamed(method) * np.dtype(dtype).itemsize / bandwidth()
+    step_s, floor_s = statistics.median(steps), statistics.median(floors)
+    return {"method": method, "dtype": dtype, "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream,
+            "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
+
+
+def filled(memory):
+    """An L-BFGS memory with one more random pair of positive curvature."""
+    rng = np.random.default_rng(memory.S.shape[1])
+    s = rng.standard_normal((memory.S.shape[0], 1)).astype(memory.S.dtype)
+    noise = 0.1 * rng.standard_normal(s.shape).astype(s.dtype)
+    return memory._replace(S=np.concatenate([memory.S, s], 1), Y=np.concatenate([memory.Y, s + noise], 1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=list(HYPER), default=["kbfgs20", "kbfgs20_l", "kfac20"])
+    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", help="write the rows to this file as well")
+    options = parser.parse_args()
+    jobs = [(method, dtype) for method in options.methods for dtype in options.dtypes]
+    rows = [measure(method, dtype, options.repeats) for method, dtype in progress(jobs, "steps")]
+    table = Table("method", "dtype", "step ms", "floor ms", "stream ms", "ratio", "peak MiB", box=None,
+                  title=f"autoencoder, batch {N}, {THREADS} threads, NumPy {np.__version__}, {platform.machine()}")
+    for row in rows:
+        table.add_row(row["method"], row["dtype"], *(f"{row[key]:.0f}" for key in ("step_ms", "floor_ms", "stream_ms")),
+                      f"{row['ratio']:.2f}", f"{row['peak_MiB']:.0f}")
+    Console(width=100).print(table)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS), "rows": rows}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
