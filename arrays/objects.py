@@ -187,7 +187,7 @@ class Rationals(Objects):
         self.name = f"exact {number.__name__}"
         self._is_fraction = number is Fraction
 
-    def number(self, value: Any) -> Any:  # type: ignore[override]
+    def number(self, value: Any) -> Any:
         """`value` as an exact rational; a float or mpf becomes the dyadic number that it is."""
         if isinstance(value, flint.fmpq):
             return Fraction(int(value.p), int(value.q)) if self._is_fraction else value
@@ -219,7 +219,7 @@ class Mpfs(Objects):
 
     name = "mpmath mpf"
 
-    def number(self, value: Any) -> Any:  # type: ignore[override]
+    def number(self, value: Any) -> Any:
         """`value` rounded to the working precision (a float is exact)."""
         if isinstance(value, flint.fmpq):
             value = Fraction(int(value.p), int(value.q))
@@ -300,7 +300,8 @@ def _entrywise(function: Any, x: Any) -> Any:
 
 
 def _fmpq_mat(A: Any) -> flint.fmpq_mat:
-    return flint.fmpq_mat(*A.shape, [_RATIONAL.number(value) for value in A.ravel()])
+    rows, columns = A.shape
+    return flint.fmpq_mat(rows, columns, [_RATIONAL.number(value) for value in A.ravel()])
 
 
 def _real_root(value: Any) -> Any:

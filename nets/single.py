@@ -45,7 +45,8 @@ def forward_backward(W: Any, activations: Any, loss: str, x: Array, y: Array) ->
         h.append(W[l] @ a_b[l])                                      # R1.2
         a = phi[l].phi(h[l])                                         # R1.2
     Da = LOSSES[loss].gradient(a[None, :], y[None, :])[0]            # R1.3
-    g, DW = [None] * L, [None] * L
+    g: list[Any] = [None] * L
+    DW: list[Any] = [None] * L
     for l in reversed(range(L)):                                     # R1.4
         g[l] = Da * phi[l].d_phi(h[l])                               # R1.4
         DW[l] = g[l][:, None] * a_b[l][None, :]                      # R1.4
@@ -76,7 +77,8 @@ def backward(theta: Any, activations: Any, loss: str, h: Any, v: Any, y: Array) 
     W = [layer[0] for layer in theta]                                            # R18.3
     d_phi = [ACTIVATIONS[name].d_phi for name in activations]
     L = len(W)
-    W_1, b_1 = [None] * L, [None] * L
+    W_1: list[Any] = [None] * L
+    b_1: list[Any] = [None] * L
     g = LOSSES[loss].gradient(v[L][None, :], y[None, :])[0] * d_phi[-1](h[-1])   # R18.4
     b_1[-1] = g                                                                  # R18.5
     W_1[-1] = g[:, None] * v[L - 1][None, :]                                     # R18.6

@@ -110,7 +110,8 @@ class Banded:
     def __truediv__(self, other: Any) -> Banded:
         other = self.space.lift(other)
         zero = other.size == 0
-        v = np.asarray(self.v / np.where(zero, flint.arb(1), other.v), dtype=object)
+        divisor: Any = np.where(zero, 1, other.v)
+        v: Any = np.asarray(self.v / divisor, dtype=object)
         room = np.where(zero, 0, other.size - other.e)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             e = np.where(room > 0, (self.e + np.abs(v.astype(np.float64)) * other.e) / room, np.inf)
@@ -303,7 +304,7 @@ class Bands:
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
-        X = flint.arb_mat(*A.shape, list(A.ravel())).solve(flint.arb_mat(*B.shape, list(B.ravel())))
+        X = flint.arb_mat(A.tolist()).solve(flint.arb_mat(B.tolist()))
         solution = np.empty(B.size, dtype=object)
         solution[:] = [entry.mid() for entry in X.entries()]
         return solution.reshape(B.shape)

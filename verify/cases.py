@@ -85,7 +85,7 @@ def _case(method: str, name: str, index: int) -> Case:
     if name == "decay":
         hyper["gamma"] = 0.05
     if name == "schedule":
-        hyper["alpha"] = StepDecay(hyper["alpha"], 0.5, 2)  # type: ignore[assignment]
+        hyper["alpha"] = StepDecay(hyper["alpha"], 0.5, 2)
     params, batches = cast(cast((params, batches), "float32"), "float64")
     return Case(name, method, model, params, METHODS[method].Hyper(**hyper), batches, batches)
 

@@ -49,7 +49,7 @@ class Line(NamedTuple):
 
     step: int
     name: str
-    index: int
+    index: int  # type: ignore[assignment]
     tag: str
     ratio: float
     entry: tuple[int, ...]
@@ -92,16 +92,17 @@ PAPER = Convention("as printed")
 def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded) -> Line:
     """One Line from what a candidate shows and what the line gives."""
     expected = value.v.astype(np.float64)
+    if not expected.size:                      # an L-BFGS memory that is empty on both sides
+        return Line(step, name, index, tag, 0.0, (), 0.0, 0.0, 0.0, 0.0, 0.0, False, (observed, expected))
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
     band = value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
-    entry = np.unravel_index(int(np.argmax(ratio)), ratio.shape) if ratio.size else ()
     scale = float(np.abs(expected).max(initial=0))
     worst = float(error.max(initial=0))
-    entry = tuple(int(i) for i in entry)
+    entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
     return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
                 float(error[entry]), float(band[entry]), worst / scale if scale else worst,
                 bool(((band <= INFORMATIVE * scale) | (band == 0)).any()), (observed, expected))

@@ -64,7 +64,8 @@ class _Stops(ast.NodeTransformer):
                 self.used.add(key)
         for name in names:
             self.found.setdefault(self.function, {})[name] = tag
-        arguments = [ast.Constant(tag), ast.Constant(self.function), ast.Constant(names if len(names) > 1 else whole), node.value]
+        shown: Any = names if len(names) > 1 else whole
+        arguments = [ast.Constant(tag), ast.Constant(self.function), ast.Constant(shown), node.value]
         node.value = ast.copy_location(ast.Call(ast.Name("__stop__", ast.Load()), arguments, []), node)
 
     def visit_Assign(self, node: ast.Assign) -> Any:
