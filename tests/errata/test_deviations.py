@@ -13,8 +13,9 @@ import mpmath
 import numpy as np
 import pytest
 from stepgauge import arrays, nets
+from stepgauge.reference import kbfgs20, kbfgs20_l_skip, kfac20
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
-from stepgauge.reference.parts import damping
+from stepgauge.reference.parts import damping, lbfgs
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS, CLOSE = 200, mpmath.mpf(2) ** -180
@@ -137,6 +138,71 @@ def test_dev_rmsprop_2_what_v_starts_from():
     joined = nets.Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("x", "y")))
     assert (flat(rmsprop.init(MODEL, params, joined, rmsprop.Hyper()).v) == (whole.sum(axis=0) / 3) ** 2).all(), \
         "with the whole set as one batch the readings agree"
+
+
+def test_dev_kbfgs20_1_what_H_a_starts_from():
+    params, batches = problem("fraction")
+    rows = [[Q(1), Q(1)], [Q(3), Q(1)], [Q(-2), Q(1)]]
+    A = [[sum(row[i] * row[j] for row in rows) / 3 for j in range(2)] for i in range(2)]
+    start = kbfgs20.init(MODEL, params, batches, kbfgs20.Hyper(lam=Q(1, 4))).H_a[0]
+    damped = np.array(A) + Q(1, 2) * np.array([[Q(1), Q(0)], [Q(0), Q(1)]])
+    assert (start @ damped == [[1, 0], [0, 1]]).all(), "Algorithm 4, line 3"
+    identity = kbfgs20.init(MODEL, params, batches, kbfgs20.Hyper(lam=Q(1, 4), H_a_start="identity")).H_a[0]
+    assert (identity == [[1, 0], [0, 1]]).all(), "Section 2.8.2"
+    assert (identity != start).any()
+
+
+@pytest.mark.parametrize("method", [kbfgs20, kbfgs20_l_skip])
+def test_dev_kbfgs20_2_lambda_above_one_is_refused(method):
+    params, batches = problem("float64")
+    with pytest.raises(ValueError, match=r"lam: expected a number in \(0, 1\] because .*, got 3"):
+        method.init(MODEL, params, batches, method.Hyper(lam=3))
+    method.init(MODEL, params, batches, method.Hyper(lam=1))
+
+
+def test_dev_kbfgs20_3_a_pair_of_zeros_is_passed_over():
+    zero = np.zeros(2)
+    H = np.array([[2.0, 0.0], [0.0, 3.0]])
+    assert lbfgs.updated(H, zero, zero) is H
+    faded = np.full(2, 1e-155)
+    assert lbfgs.updated(H, faded, faded) is H, "sᵀy is 2e-310"
+    memory = lbfgs.empty(2, 3, zero)
+    assert lbfgs.updated(memory, zero, zero) is memory
+    assert kbfgs20_l_skip.accepted(memory, zero, zero, 0.2), "the printed test lets it pass"
+
+
+def test_dev_kbfgs20_4_averages_of_pairs_start_at_zero():
+    params, batches = problem("fraction")
+    state = kbfgs20.init(MODEL, params, batches, kbfgs20.Hyper(lam=Q(1, 4)))
+    assert (state.s_g[0] == 0).all()
+    assert (state.y_g[0] == 0).all()
+    W, _, trace = kbfgs20.step(MODEL, params, state, batches[0], kbfgs20.Hyper(lam=Q(1, 4)))
+    mean_h = [np.array([2]) @ layer.W + layer.b for layer in (params[0], W[0])]          # the mean input of the batch is 2
+    assert (trace.s_g[0] == (1 - Q(9, 10)) * (mean_h[1] - mean_h[0])).all()
+    assert (trace.s_g[0] != mean_h[1] - mean_h[0]).all()
+
+
+def test_dev_kfac20_1_inverses_of_the_first_step():
+    params, batches = problem("fraction")
+    batches = tuple(batch._replace(y_sampled=batch.y) for batch in batches)
+    hyper = kfac20.Hyper(lam=Q(1, 4), alpha=1, beta=Q(9, 10))
+    state = kfac20.init(MODEL, params, batches, hyper)
+    assert (state.H_a[0] @ (state.A[0] + Q(1, 2) * np.array([[1, 0], [0, 1]])) == [[1, 0], [0, 1]]).all()
+    assert (state.H_g[0] * (state.G[0] + Q(1, 2)) == 1).all()
+    _, _, trace = kfac20.step(MODEL, params, state, batches[0], hyper)
+    assert (trace.p[0] == state.H_g[0] @ trace.grad_h[0] @ state.H_a[0]).all()
+    assert (trace.p[0] != trace.grad_h[0]).any(), "with identities the first step would be one of SGD"
+
+
+def test_dev_kfac20_2_factors_come_from_the_parameters_before_the_step():
+    params, batches = problem("fraction")
+    batch = batches[0]._replace(y_sampled=batches[0].y + 1)
+    hyper = kfac20.Hyper(lam=Q(1, 4), alpha=1)
+    state = kfac20.init(MODEL, params, batch, hyper)
+    after, _, trace = kfac20.step(MODEL, params, state, batch, hyper)
+    here, printed = (gradients(p, batch._replace(y=batch.y_sampled))[:, 1] for p in (params, after))
+    assert (trace.G[0] == Q(9, 10) * state.G[0] + Q(1, 10) * (here @ here) / 2).all()
+    assert (trace.G[0] != Q(9, 10) * state.G[0] + Q(1, 10) * (printed @ printed) / 2).all()
 
 
 def tags_in(text):
