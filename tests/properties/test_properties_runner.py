@@ -1,0 +1,231 @@
+"""How checks are called and what they say: one input or drawn ones, exact or in floats, shapes, nan, and the text of a failure."""
+
+import re
+from fractions import Fraction as F
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from stepgauge.arrays import precision
+from stepgauge.reference.parts import damping as reference
+from stepgauge.verify.properties import PROPERTIES, damping, invariance, kronecker, run, strategies
+from stepgauge.verify.properties.polynomials import Polynomial
+from stepgauge.verify.properties.trial import Trial, cast
+
+
+def vector(*values):
+    return np.array([F(value) for value in values], dtype=object)
+
+
+def scaled(factor):
+    """A Kronecker product that is wrong by a factor."""
+    return lambda A, B: np.kron(A, B) * factor
+
+
+MATRICES = tuple(np.arange(size).reshape(shape) * F(1, 4) for size, shape in ((2, (1, 2)), (6, (2, 3)), (12, (3, 4))))
+
+
+# One input
+
+def test_one_input_passes_or_fails():
+    kronecker.kron_row_major(np.kron, *MATRICES)
+    with pytest.raises(AssertionError):
+        kronecker.kron_row_major(scaled(2), *MATRICES)
+
+
+def test_a_failure_says_which_equation_both_sides_and_the_inputs():
+    with pytest.raises(AssertionError) as failure:
+        damping.powell_identity_pins(lambda s, y, *, mu: (s, y + mu * s), vector(1, "1/2"), vector(3, 0), F(1, 5))
+    assert str(failure.value) == "\n".join([
+        "does not hold: sᵀỹ = max(sᵀy, μ sᵀs)",
+        "  left = 13/4", "  right = 3", "  arithmetic = fraction", "  s = [1, 1/2]", "  y = [3, 0]", "  mu = 1/5"])
+
+
+def test_a_failure_prints_matrices_polynomials_and_groups():
+    loss = Polynomial({(2,): F(1, 2)}, 1)
+    with pytest.raises(AssertionError) as failure:
+        invariance.summaries_pins(lambda loss, theta, u, groups: (u, u[:, None], 0 * u), loss, vector(3), vector(1), ((0,),))
+    assert str(failure.value) == "\n".join([
+        "does not hold: ḡ = the derivative at η = 0 of L(θ + U I η)",
+        "  left = [1]", "  right = [3]", "  arithmetic = fraction", "  loss = (1/2)·θ0^2", "  theta = [3]", "  u = [1]", "  groups = ((0))"])
+
+
+# Answers that are no answers
+
+@pytest.mark.parametrize(("answer", "text"), [
+    (lambda s, y: (s[:, None], y), "s̃ has shape (2,)\n  shape = (2, 1)"),
+    (lambda s, y: (s, y[:1]), "ỹ has shape (2,)\n  shape = (1)"),
+    (lambda s, y: (s, None), "ỹ has shape (2,)\n  shape = ()"),
+    (lambda s, y: (s, y, F(1)), "the answer is (s̃, ỹ)\n"),
+    (lambda s, y: None, "the answer is (s̃, ỹ)\n  answer = None"),
+    (lambda s, y: s, "s̃ has shape (2,)\n  shape = ()"),
+    (lambda s, y: (s, np.array([1.0, 2.0])), "ỹ stays in exact arithmetic (arithmetic='float64' judges float code)\n  ỹ = [1.0, 2.0]"),
+    (lambda s, y: (s, y * 1.0), "ỹ stays in exact arithmetic"),
+    (lambda s, y: ([1.0, 2], y), "s̃ stays in exact arithmetic"),
+    (lambda s, y: (s, np.array([1j, 2])), "ỹ consists of finite real numbers ("),
+    (lambda s, y: (s, ["1", None]), "ỹ consists of finite real numbers ("),
+], ids=["column", "short", "none", "three", "nothing", "one", "floats", "objects that are floats", "list", "complex", "text"])
+def test_answers_that_no_equation_is_tried_on(answer, text):
+    with pytest.raises(AssertionError, match=f"^does not hold: {re.escape(text)}"):
+        damping.powell_identity_pins(lambda s, y, *, mu: answer(s, y), vector(1, 2), vector(3, 0), F(1, 5))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_inf_are_no_answers(bad):
+    s = np.array([1.0, 2.0])
+    with pytest.raises(AssertionError, match=r"^does not hold: ỹ consists of finite real numbers \(value: expected a finite number"):
+        damping.powell_identity_pins(lambda s, y, *, mu: (s, y * bad), s, s, 0.5)
+
+
+def test_answers_may_be_lists_integers_or_named():
+    damping.powell_identity_pins(lambda s, y, *, mu: ([1, 2], np.array([3, 0])), vector(1, 2), vector(3, 0), F(1, 5))
+    damping.powell_identity_pins(reference.powell_identity, vector(1, 2), vector(3, 0), F(1, 5))
+
+
+def test_what_the_candidate_raises_passes_through():
+    def broken(A, B):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        kronecker.kron_row_major(broken, *MATRICES)
+    with pytest.raises(KeyError, match="mine"):
+        run(kronecker.kron_row_major, broken)
+
+
+# Exact, and in floats
+
+@pytest.mark.parametrize("arithmetic", ["fraction", "fmpq"])
+def test_exact_means_exact(arithmetic):
+    def nearly(s, y, *, mu):
+        y_t = reference.powell_identity(s, y, mu=mu).y_t
+        return s, y_t + (y_t - y) / 10**40
+
+    damping.powell_identity_pins(reference.powell_identity, arithmetic=arithmetic)
+    with pytest.raises(AssertionError, match=r"^does not hold: sᵀỹ = max"):
+        damping.powell_identity_pins(nearly, arithmetic=arithmetic)
+
+
+@pytest.mark.parametrize(("arithmetic", "bits"), [("float64", 26), ("float32", 12), ("mpf", 50)])
+def test_floats_are_judged_to_half_of_their_digits(arithmetic, bits):
+    with precision(100):
+        run(kronecker.kron_row_major, scaled(1), arithmetic=arithmetic)
+        run(kronecker.kron_row_major, scaled(1 + 2.0 ** -(bits + 1)), arithmetic=arithmetic)
+        with pytest.raises(AssertionError, match=rf"\n  arithmetic = {arithmetic}\n"):
+            run(kronecker.kron_row_major, scaled(1 + 2.0 ** -(bits - 2)), arithmetic=arithmetic)
+
+
+def test_the_cubic_step_in_many_digits():
+    """Newton's method on (2) from above, in mpmath at 300 bits, where half of the digits are 45 decimal ones."""
+    def step(g, H, d, lam, nudge=0):
+        D2 = mpmath.diag(list(d**2))
+        r = mpmath.mpf(10) ** 6
+        for _ in range(80):
+            eta = mpmath.lu_solve(mpmath.matrix(H.tolist()) + lam / 2 * r * D2, mpmath.matrix(g.tolist()))
+            r = (r + mpmath.norm([d_s * e for d_s, e in zip(d, eta, strict=True)])) / 2 if nudge else _secular(g, H, D2, d, lam, r)
+        return np.array([e * (1 + nudge) for e in eta], dtype=object)
+
+    with precision(300):
+        run(invariance.cubic_step, step, examples=8, arithmetic="mpf")
+        with pytest.raises(AssertionError, match=r"^does not hold: the step is η\n"):
+            run(invariance.cubic_step, lambda *problem: step(*problem) * (1 + mpmath.mpf(10) ** -40), examples=8, arithmetic="mpf")
+
+
+def _secular(g, H, D2, d, lam, r):
+    """One step of Newton's method on 1/‖Dη(r)‖ = 1/r, which is concave and so converges from above."""
+    M = mpmath.matrix(H.tolist()) + lam / 2 * r * D2
+    eta = mpmath.lu_solve(M, mpmath.matrix(g.tolist()))
+    D2_eta = D2 * eta
+    length = mpmath.sqrt((eta.T * D2_eta)[0])
+    slope = lam / 2 * (D2_eta.T * mpmath.lu_solve(M, D2_eta))[0] / length**3
+    return r - (1 / length - 1 / r) / (slope + 1 / r**2)
+
+
+def test_unknown_arithmetic():
+    with pytest.raises(ValueError, match=r"^kind: expected one of "):
+        run(kronecker.kron_row_major, np.kron, arithmetic="decimal")
+
+
+def test_cast():
+    tree = (vector(1, "1/2"), [F(1, 4), 3], ((0, 1),), Polynomial({(1,): F(1, 2)}, 1))
+    x, (number, integer), groups, loss = cast(tree, "float64")
+    assert x.dtype == np.float64
+    assert x.tolist() == [1, 0.5]
+    assert (type(number), number) == (np.float64, 0.25)
+    assert (integer, groups) == (3, ((0, 1),))
+    assert {powers: type(c) for powers, c in loss.terms.items()} == {(1,): np.float64}
+
+
+@pytest.mark.parametrize(("arithmetic", "slack"), [("fraction", 0), ("fmpq", 0), ("float32", F(1, 2**12)), ("float64", F(1, 2**26)),
+                                                   ("mpf", F(1, 2**50))])
+def test_the_arithmetic_is_that_of_the_inputs(arithmetic, slack):
+    with precision(100):
+        for value in cast((vector(1, "1/2"), F(1, 2), [(vector(3),)], Polynomial({(1,): F(1, 2)}, 1)), arithmetic):
+            trial = Trial(n=3, value=value)
+            assert (trial.arithmetic, trial.slack) == (arithmetic, slack)
+            assert trial.given(vector("1/4"))[0] == cast(vector("1/4"), arithmetic)[0]
+
+
+# Drawn inputs
+
+def test_drawn_inputs_are_the_same_at_every_call():
+    def record(into):
+        return lambda A, B: into.append((A.tolist(), B.tolist())) or np.kron(A, B)
+
+    one, other = [], []
+    kronecker.kron_row_major(record(one))
+    run(kronecker.kron_row_major, record(other))
+    assert one == other
+    assert len(one) == 100
+    assert len({str(inputs) for inputs in one}) > 50
+    few = []
+    kronecker.kron_row_major(record(few), examples=10)
+    assert len(few) == 10
+
+
+def test_the_input_reported_is_a_simple_one():
+    def reports(shrink):
+        with pytest.raises(AssertionError) as failure:
+            run(damping.powell_on_H_pins, lambda s, y, H, *, mu: (s, y), shrink=shrink)
+        return str(failure.value)
+
+    assert "\n  H = [[1]]\n" in reports(shrink=True)
+    assert len(reports(shrink=True)) <= len(reports(shrink=False))
+
+
+def test_candidates_may_work_in_place():
+    def in_place(s, y, *, mu):
+        y_t = reference.powell_identity(s, y, mu=mu).y_t
+        y[:] = y_t
+        s *= 1
+        return s, y
+
+    damping.powell_identity_pins(in_place)
+    s, y = vector(1, 2), vector(-3, 0)
+    damping.powell_identity_pins(in_place, s, y, F(1, 5))
+    assert (s.tolist(), y.tolist()) == ([1, 2], [-3, 0])
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=20)
+@given(damping.double_damping_pins.inputs)
+def test_inside_a_hypothesis_test(inputs):
+    damping.double_damping_pins(reference.double_damping, *inputs)
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=20)
+@given(strategies.dpi_dlm())
+def test_a_strategy_feeds_the_checks_of_one_procedure(inputs):
+    damping.dpi_dlm_pins(reference.dpi_dlm, *inputs)
+    damping.lemma_4(reference.dpi_dlm, *inputs)
+
+
+# The list
+
+def test_every_property_says_what_it_states_takes_and_catches():
+    for name, prop in PROPERTIES.items():
+        assert name.split(".")[1] == prop.__name__
+        text = prop.__doc__
+        assert all(f"\n    {word}  " in text for word in ("Takes  ", "Catches")), name
+        assert re.search(r"\b[RW] \(|\b[RW] (Theorem|Lemma|Section|Algorithm|Appendix|Proposition|chapter)", text), name
+        assert re.search(r"\((n|m|q|k|S|P|d_1)", text), name
+        assert str(prop) == f"<property {name}>"
