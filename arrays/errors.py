@@ -10,6 +10,9 @@ class NotRational(ArithmeticError):
 
 
 def expect(holds: object, name: str, what: str, why: str, got: object, error: type[Exception] = ValueError) -> None:
-    """Raise `error("name: expected what because why, got …")` unless `holds`."""
+    """Raise `error("name: expected what because why, got …")` unless `holds`.
+
+    Takes    got: what to say, or a function that makes it: to print an array on a device costs a copy, for a failure only.
+    """
     if not holds:
-        raise error(f"{name}: expected {what} because {why}, got {got}")
+        raise error(f"{name}: expected {what} because {why}, got {got() if callable(got) else got}")

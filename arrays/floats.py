@@ -21,17 +21,19 @@ class Floats:
     def __init__(self, library: Any, dtype: Any, device: Any) -> None:
         self.library, self.dtype, self.device = library, dtype, device
         self.smallest = float(library.finfo(dtype).smallest_normal)
-        self.name = f"{library.__name__.rsplit('.', 1)[-1]} {str(dtype).rsplit('.', 1)[-1]}"
+        self._dtype_name = str(dtype).rsplit(".", 1)[-1]
+        self.name = f"{library.__name__.rsplit('.', 1)[-1]} {self._dtype_name}"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.library, name)
 
     def const(self, value: Any) -> Any:
-        """The number `value`, rounded once to this dtype, as a 0-d array.  Raises ValueError where it becomes 0 or infinite."""
-        rounded = self.library.asarray(float(value), dtype=self.dtype, device=self.device)
-        expect(self.all_finite(rounded) and bool(rounded == 0) == (value == 0), "value", f"a number that {self.dtype} can hold",
+        """The number `value` in this dtype, rounded (through float64), as a 0-d array.  Raises ValueError where it becomes 0 or infinite."""
+        with np.errstate(over="ignore", under="ignore"):
+            rounded = np.float64(value).astype(self._dtype_name)     # judged here: to ask a device costs a copy
+        expect(np.isfinite(rounded) and (rounded == 0) == (value == 0), "value", f"a number that {self.dtype} can hold",
                "a damping of 0 damps nothing", value)
-        return rounded
+        return self.library.asarray(float(value), dtype=self.dtype, device=self.device)
 
     def asarray(self, x: Any) -> Any:
         """Numbers (nested lists, host arrays, Fractions) as an array of this dtype."""
@@ -74,23 +76,30 @@ class Floats:
         return self.library.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
 
     def inv(self, A: Any) -> Any:
-        """A⁻¹ of a square matrix.  Raises ArithmeticError where A is singular to working precision."""
+        """A⁻¹ of a square matrix.  Raises ArithmeticError where a pivot is 0 or the result is not finite."""
         return self._checked("inv", self.library.linalg.inv, A)
 
     def solve(self, A: Any, B: Any) -> Any:
-        """A⁻¹B for a vector or matrix B.  Raises ArithmeticError where A is singular to working precision."""
+        """A⁻¹B for a vector or matrix B.  Raises ArithmeticError where a pivot is 0 or the result is not finite."""
         return self._checked("solve", self.library.linalg.solve, A, B)
 
     def cholesky(self, A: Any) -> Any:
         """The lower triangular C with CCᵀ = A.  Raises ArithmeticError unless A is positive definite."""
         C = self._checked("cholesky", self.library.linalg.cholesky, A)
-        if not bool(self.library.all(self.library.linalg.diagonal(C) > 0)):
+        # Whatever CuPy leaves where it stops is no factor: the squares in row i of one add up to A_ii, within γ_{2n+1} A_ii.
+        a = self.library.linalg.diagonal(A)
+        off = self.library.abs(self.library.sum(C**2, axis=-1) - a)
+        bound = 2 * (a.shape[-1] + 1) * float(self.library.finfo(self.dtype).eps) * a + self.smallest
+        if not bool(self.library.all((self.library.linalg.diagonal(C) > 0) & (off <= bound))):
             raise ArithmeticError("cholesky: expected a positive definite matrix, got one with a pivot <= 0")
         return C
 
     def eigh(self, A: Any) -> Any:
-        """Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix."""
-        w, Q = self.library.linalg.eigh(A)
+        """Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.
+
+        Raises ArithmeticError where A has entries that are not finite.
+        """
+        w, Q = self._checked("eigh", self.library.linalg.eigh, A)
         return w, Q
 
     def _checked(self, name: str, function: Any, *operands: Any) -> Any:
@@ -100,7 +109,7 @@ class Floats:
         except (np.linalg.LinAlgError, RuntimeError) as error:
             raise ArithmeticError(f"{name}: expected a matrix that can be factored, got one on which "
                                   f"{self.name} says '{error}'") from error
-        if not self.all_finite(result):
+        if not all(self.all_finite(part) for part in (result if isinstance(result, tuple) else (result,))):
             raise ArithmeticError(f"{name}: expected a matrix that can be factored, got one whose result is not finite")
         return result
 

@@ -117,7 +117,7 @@ class Objects:
         return X.reshape(B.shape)
 
     def _solve(self, A: Any, B: Any) -> Any:
-        raise NotImplementedError
+        raise ArithmeticError(f"solve: expected rational or mpmath numbers because radii would grow past use, got {self.name}")
 
     def cholesky(self, A: Any) -> Any:
         """The lower triangular C with CCᵀ = A.  Raises ArithmeticError unless A is positive definite."""
