@@ -21,6 +21,7 @@ types: .venv/dev        # on the built package: type checkers do not follow an e
 
 docs: .venv/test        # every page that is generated: the tests compare the committed ones with these
 	$(BIN)/python tests/judged/table.py
+	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/docs/pages.py
 
 clean:

@@ -415,6 +415,21 @@ def test_err_29_preconditioned_estimate_need_not_descend():
     assert gradient @ -(inverse(B) @ gradient) < 0, "with g_t = ∇f(θ) it descends"
 
 
+def test_err_30_cost_of_k_bfgs_l_needs_p_below_the_layer():
+    def step(p, d_i, d_o):          # D H_a; SᵀX, YᵀX, S·, Y·; two solves and the inner matrix, each (p, p) by (p, d_i)
+        return d_i**2 * d_o + 4 * p * d_i * d_o + 3 * p**2 * d_i
+
+    def printed(p, d_i, d_o):
+        return d_i**2 * d_o + p * d_i * d_o
+
+    for d in (6, 25, 100):
+        assert all(step(p, d, d) <= 7 * printed(p, d, d) for p in (1, d // 2, d))       # one constant where p ≤ min(d_i, d_o),
+        assert step(100 * d, d, d) > 100 * printed(100 * d, d, d)                       # none without that condition,
+        assert step(100 * d, d, d) <= 4 * (printed(100 * d, d, d) + (100 * d)**2 * d)   # one again with the missing term
+    assert 4 * 1000 * 10 > 100 * (1 * 10**2 + 1 * 10)    # line 17's H_g y, 4 p d_o, beside m d_i² + m d_o: p = 1000, m = 1
+
+
+
 def numbers_in(text):
     return {int(n) for n in re.findall(r"\bERR-(\d+)", text)}
 
