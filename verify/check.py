@@ -20,21 +20,22 @@ from .runner import Endless, Misbehaved, run
 
 
 def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layout: Layout | None = None,
-          time_limit: float = 60) -> Report:
+          time_limit: float = 60, bad_input: bool = False) -> Report:
     """Is `candidate` a right implementation of `method`, and if not, where does it first go wrong?
 
     Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
              a plain function); candidate: a callable that takes a `Case` and yields, after each step, a dict of named arrays:
              "W" and "b" by layer, and any of the method's Trace and State names, by tensor; cases: names of cases, or Cases,
              or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields;
-             a candidate that takes longer is not run on further cases.
+             a candidate that takes longer is not run on further cases; bad_input: also call a procedure with arguments that
+             the reference refuses, and expect it to raise.
     Returns  a Report.
     Raises   ValueError for an unknown method or case, or a Case that the reference refuses; TypeError for a candidate that
              cannot be called.
     """
     expect(callable(candidate), "candidate", "a callable", "the judge runs it", type(candidate).__name__, TypeError)
     if method in PROCEDURES:
-        return check_procedure(method, candidate, CONVENTIONS.get(method, ()), time_limit)
+        return check_procedure(method, candidate, CONVENTIONS.get(method, ()), time_limit, bad_input)
     expect(method in METHODS, "method", f"one of {', '.join((*METHODS, *PROCEDURES))}", "the reference has these", repr(method))
     expect(not isinstance(cases, str), "cases", "a list of names or Cases", "a suite is made of them", repr(cases))
     chosen = [case if isinstance(case, Case) else suite(method, [case])[0] for case in

@@ -58,7 +58,7 @@ def load(place: str) -> Callable[..., Any]:
 def _check(options: argparse.Namespace) -> int:
     candidate = load(options.candidate)
     if options.method in PROCEDURES:
-        return _print(check(options.method, candidate, time_limit=options.time_limit), options.json)
+        return _print(check(options.method, candidate, time_limit=options.time_limit, bad_input=options.bad_input), options.json)
     chosen = cases(options.method, options.case or None, options.dtype)
     layout = Layout(options.kernel, options.bias)
     return _print(check(options.method, candidate, chosen, layout=layout, time_limit=options.time_limit), options.json)
@@ -128,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--kernel", choices=("out_in", "in_out"), default="out_in", help="how the candidate writes W")
     command.add_argument("--bias", choices=("separate", "column"), default="separate", help="where it writes b")
     command.add_argument("--time-limit", type=float, default=60, metavar="S", help="seconds between two steps")
+    command.add_argument("--bad-input", action="store_true", help="expect a procedure to refuse what the reference refuses")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
 
     command = commands.add_parser("judge-files", help="judge a trajectory written to a folder by any language")

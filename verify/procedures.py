@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import cast, map_arrays, namespace, precision
 from ..arrays.errors import expect
 from ..reference.parts import damping, quasi_newton, smw, tensors
+from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .replay import PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
@@ -53,7 +54,8 @@ class Procedure(NamedTuple):
         return tagged | {field: tag for tag in list(tagged.values())[-1:] for field in self.fields() if field not in tagged}
 
 
-def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...], time_limit: float) -> Report:
+def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...], time_limit: float,
+                    bad_input: bool) -> Report:
     """Judge one procedure, see `check`; where it fails, try what is known to explain such failures."""
     procedure = PROCEDURES[name]
     calls = []
@@ -61,7 +63,11 @@ def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple
         calls.append(_Call(procedure, candidate, inputs, time_limit))
         if calls[-1].endless:
             break
-    report = Report(name, procedure.names(), tuple(call.judged(PAPER) for call in calls))
+    refused: list[CaseReport] = []
+    if bad_input and not calls[-1].endless:
+        _, args, kwargs = calls[-1].inputs
+        refused = refusals(getattr(procedure.module, procedure.function), candidate, args, kwargs, time_limit)
+    report = Report(name, procedure.names(), (*(call.judged(PAPER) for call in calls), *refused))
     if report.divergence is None:
         return report
     for convention in conventions:

@@ -12,6 +12,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from .. import nets
 from ..arrays import map_arrays, precision
 from ..arrays.errors import expect
 from ..reference import METHODS
+from ..reference.parts.kronecker import joined, split
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout
 from .runner import Misbehaved
@@ -164,13 +166,17 @@ def _replay(case: Case, method: Any, initial: Any, steps: list[Any], convention:
             paths: Paths) -> list[Line]:
     space = Bands(case.dtype, paths)
     lines: list[Line] = []
-    with precision(BITS):
+    # NotFinite: nothing can be computed from there; the line itself is recorded as failed
+    with precision(BITS), suppress(NotFinite):
         params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
         now = _Step(0, initial, case, space, lines)
         source = instrument(sys.modules[method.step.__module__], lambda tag, _, name, value: now.stop(tag, name, value),
                             convention.rewrites)
         state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
-        params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)))
+        if by_tensor(method):
+            params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)))
+        else:
+            params = split(now.stop("initial state", "W", joined(params)))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
@@ -178,10 +184,7 @@ def _replay(case: Case, method: Any, initial: Any, steps: list[Any], convention:
                                   if isinstance(value, tuple)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
             now = _Step(k, step, case, space, lines)
-            try:
-                params, state, _ = source["step"](case.model, params, state, batch, case.hyper)
-            except NotFinite:                 # nothing can be computed from there; the line itself is recorded as failed
-                break
+            params, state, _ = source["step"](case.model, params, state, batch, case.hyper)
     return lines
 
 

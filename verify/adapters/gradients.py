@@ -32,7 +32,7 @@ def callback_optimizer(optimize: Callable[..., Any], **arguments: Callable[[Any]
             iterates.append(copied(params))
             gradients.append(nets.tensors(copied(g)))
 
-        start = [list(layer) for layer in case.params]
+        start = [list(layer) for layer in copied(case.params)]
         end = optimize(grad, start, callback=callback, num_iters=case.steps,
                        **{name: value(case.hyper) for name, value in arguments.items()})
         iterates.append(copied(end))

@@ -37,8 +37,9 @@ def theorem_1(update: Callable[..., Array], A: Array, a: Array, c: Any) -> None:
 def theorem_1_family(update: Callable[..., Array], A: Array, a: Array, c: Any, phi: Any) -> None:
     """R Theorem 1 for update(H, s, y, phi=φ), φ in [0, 1]: (A⁺)⁻¹ whatever φ, since h = ρs − σHy is 0 on these pairs.
 
-    States   as `theorem_1`, which see for shapes.
-    Catches  an h with ρ and σ exchanged or a term in φ that does not vanish with h.
+    States   A⁺H⁺ = I.
+    Takes    update(H, s, y, phi=φ) -> H⁺ (n, n); A (n, n) positive definite, a (n,) ≠ 0, c > 0.
+    Catches  an h with ρ and σ exchanged or with a plus, a term in φ that does not vanish with h.
     """
     _theorem_1(Trial(A=A, a=a, c=c, phi=phi), update, phi=phi)
 

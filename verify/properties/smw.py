@@ -32,7 +32,8 @@ def smw_with_inverse(solver: Solver, lam: Any, J: Array, H: Array, g: Array, N2:
 def smw_without_inverse(solver: Solver, lam: Any, J: Array, H: Array, g: Array, N2: int) -> None:
     """R (5.7), output Hessians singular or not: (λI + (1/N₂) JᵀHJ) x = g.
 
-    Takes    as `smw_with_inverse`, but blocks of H that are semidefinite: diag(p) − ppᵀ of a softmax, rank one, zero, definite.
+    Takes    solver(lam, J, H, g, N2=N₂) -> x (n,) as `smw_with_inverse`, but with blocks of H that are semidefinite:
+             diag(p) − ppᵀ of a softmax, rank one, zero, definite.
     Catches  a pseudo-inverse in (5.6), HJJᵀ for JJᵀH in D, H left out before D⁻¹.
     """
     _solves(solver, lam, J, H, g, N2)
@@ -48,7 +49,7 @@ def _solves(solver: Solver, lam: Any, J: Array, H: Array, g: Array, N2: int) -> 
 def smw_forms_agree(solvers: tuple[Solver, Solver], lam: Any, J: Array, H: Array, g: Array, N2: int) -> None:
     """R (5.6) and (5.7) are one and the same where H is invertible.
 
-    Takes    solvers: your (5.6) and your (5.7), each solver(lam, J, H, g, N2=N₂) -> x (n,); inputs as `smw_with_inverse`.
+    Takes    solvers: your (5.6) and your (5.7), each solver(lam, J, H, g, N2=N₂) -> x (n,); the rest as `smw_with_inverse`.
     Catches  a scale of λ, H or 1/N₂ in one form but not in the other; not one that both share (`smw_with_inverse` does).
     """
     trial = Trial(lam=lam, J=J, H=H, g=g, N2=N2)

@@ -1,0 +1,144 @@
+"""Every convention and slip that the judge knows by name: made by rewriting the reference on floats, and recognized."""
+
+import dataclasses
+import itertools
+import sys
+
+import numpy as np
+import pytest
+from stepgauge import verify
+from stepgauge.reference import METHODS
+from stepgauge.verify.check import _together
+from stepgauge.verify.conventions import CONVENTIONS
+from stepgauge.verify.procedures import PROCEDURES
+from stepgauge.verify.source import instrument
+
+FIRST_ORDER = ["sgd_m", "adam", "rmsprop"]
+SINGLE = [(method, convention) for method in FIRST_ORDER for convention in CONVENTIONS[method]]
+PAIRS = [(method, _together(pair)) for method in FIRST_ORDER for pair in itertools.combinations(CONVENTIONS[method], 2)
+         if _together(pair) is not None and _together(pair).legitimate]
+OF_PROCEDURES = [(name, convention) for name in PROCEDURES for convention in CONVENTIONS.get(name, ())]
+
+
+def _identity(tag, function, name, value):
+    return value
+
+
+def text(case):
+    return case.text if hasattr(case, "text") else str(case)
+
+
+def candidate_under(method, convention, *, show=True):
+    module = METHODS[method]
+
+    def candidate(case):
+        step = instrument(module, _identity, convention.rewrites)["step"]
+        params, state = case.params, module.init(case.model, case.params, case.data, case.hyper)
+        state = state._replace(**{name: tuple(getattr(np, f"{what}_like")(x) for x in getattr(state, name))
+                                  for name, what in convention.start.items()})
+        for batch in case.batches:
+            params, state, trace = step(case.model, params, state, batch, case.hyper)
+            shown = {name: list(values) for name, values in trace._asdict().items() if name != "theta"}
+            yield {"W": [layer.W for layer in params], "b": [layer.b for layer in params], **(shown if show else {})}
+
+    return candidate
+
+
+def suite(method, convention):
+    """Three plain steps; with heavy ball as the paper's way where the convention is the moving average."""
+    case, = verify.cases(method, ["plain"])
+    heavy = method == "sgd_m" and "moving average" in convention.text
+    return [dataclasses.replace(case, batches=case.batches[:3],
+                                hyper=case.hyper._replace(momentum="heavy_ball") if heavy else case.hyper)]
+
+
+@pytest.mark.parametrize(("method", "convention"), SINGLE, ids=text)
+def test_a_convention_is_named_and_a_slip_is_named_as_the_cause(method, convention):
+    report = verify.check(method, candidate_under(method, convention), suite(method, convention))
+    assert report.explanations == (convention.text,)
+    if convention.legitimate:
+        assert (report.verdict, report.ok, report.divergence) == ("PASS", True, None)
+        assert f"Convention: {convention.text}" in " ".join(str(report).replace("│", " ").split())
+    else:
+        assert (report.verdict, report.ok) == ("FAIL", False)
+        assert set(report.failing) == {key.rpartition(".")[2] for key in convention.rewrites}
+        assert report.divergence.quantity == next(iter(convention.rewrites))
+        assert f"Cause: {convention.text}" in " ".join(str(report).replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("method", "convention"), [
+    (method, convention) for method, convention in SINGLE if not convention.start][::4], ids=text)
+def test_parameters_alone_are_enough_to_name_it(method, convention):
+    report = verify.check(method, candidate_under(method, convention, show=False), suite(method, convention))
+    assert report.explanations == (convention.text,)
+    assert report.ok == convention.legitimate
+
+
+@pytest.mark.parametrize(("method", "convention"), PAIRS, ids=text)
+def test_two_conventions_at_once_are_both_named(method, convention):
+    report = verify.check(method, candidate_under(method, convention), suite(method, convention))
+    assert report.explanations == (convention.text,)
+    assert convention.text.count("; ") == 1
+    assert (report.verdict, report.divergence) == ("PASS", None)
+
+
+def test_a_convention_and_a_slip_together_are_a_failure_with_both_named():
+    start, slip = (next(c for c in CONVENTIONS["rmsprop"] if part in c.text) for part in ("from ones", "without the root"))
+    both = _together((start, slip))
+    report = verify.check("rmsprop", candidate_under("rmsprop", both), suite("rmsprop", both))
+    assert report.explanations == (f"{start.text}; {slip.text}",)
+    assert (report.verdict, report.ok) == ("FAIL", False)
+
+
+def test_two_conventions_about_one_line_are_not_combined():
+    for method in FIRST_ORDER:
+        for pair in itertools.combinations(CONVENTIONS[method], 2):
+            keys = [key for convention in pair for key in (*convention.rewrites, *convention.start)]
+            assert (_together(pair) is None) == (len(set(keys)) < len(keys))
+
+
+def test_what_nobody_knows_is_not_explained(mine):
+    def touch(k, name, values):
+        return [value**3 for value in values] if name == "g" else values
+
+    report = verify.check("sgd_m", mine(touch), ["plain"])
+    assert (report.verdict, report.explanations, set(report.failing)) == ("FAIL", (), {"g"})
+
+
+def test_a_cause_must_explain_every_failing_case(mine):
+    def candidate(case):
+        convention = CONVENTIONS["sgd_m"][0 if case.name == "plain" else 2]
+        yield from candidate_under("sgd_m", convention)(case)
+
+    report = verify.check("sgd_m", candidate, ["plain", "narrow"])
+    assert (report.verdict, report.explanations) == ("FAIL", ())
+
+
+def test_a_convention_that_is_followed_in_some_cases_only_is_no_convention(mine):
+    def candidate(case):
+        yield from (candidate_under("sgd_m", CONVENTIONS["sgd_m"][0]) if case.name == "plain" else mine())(case)
+
+    report = verify.check("sgd_m", candidate, ["plain", "narrow"])
+    assert (report.verdict, report.explanations) == ("FAIL", ())
+    assert [case.verdict for case in report.cases] == ["FAIL", "PASS"]
+
+
+def test_texts_are_different_and_rewrites_name_tagged_lines():
+    for name, conventions in CONVENTIONS.items():
+        assert len({convention.text for convention in conventions}) == len(conventions)
+        assert len({tuple(sorted({**c.rewrites, **c.start}.items())) for c in conventions}) == len(conventions)
+        module = PROCEDURES[name].module if name in PROCEDURES else sys.modules[METHODS[name].step.__module__]
+        for convention in conventions:
+            instrument(module, _identity, convention.rewrites)
+            assert convention.rewrites or convention.start
+
+
+@pytest.mark.parametrize(("name", "convention"), OF_PROCEDURES, ids=text)
+def test_a_slip_in_a_procedure_is_named(name, convention):
+    procedure = PROCEDURES[name]
+    wrong = instrument(procedure.module, _identity, convention.rewrites)[procedure.function]
+    report = verify.check(name, wrong)
+    assert (report.verdict, report.ok, report.explanations) == ("FAIL", False, (convention.text,))
+    shown = {key.rpartition(".")[2] for key in convention.rewrites} & {"s_t", "y_t", "result"}
+    assert set(report.failing) >= shown
+    assert report.divergence.line == procedure.names()[report.divergence.quantity]

@@ -1,0 +1,251 @@
+"""Single procedures under judgement: ours, written from the papers in other forms, pass; anything else is found on its line."""
+
+import itertools
+
+import numpy as np
+import pytest
+from stepgauge import verify
+from stepgauge.verify.procedures import PROCEDURES
+
+
+def dot(x, y):
+    total = x[-1] * y[-1]
+    for a, b in zip(x[-2::-1], y[-2::-1], strict=True):
+        total = total + a * b
+    return total
+
+
+def mixed(weight, near, far):
+    return far + weight * (near - far) if weight < 1 else near
+
+
+def powell(s, y, far, c, mu, strict=True):
+    sy = dot(s, y)
+    damp = sy < mu * c if strict else sy <= mu * c
+    return (1 - mu) * c / (c - sy) if damp and c != 0 else type(c)(1)
+
+
+def powell_on_B(s, y, B, mu):
+    Bs = np.einsum("ij,j->i", B, s)
+    theta = powell(s, y, Bs, dot(s, Bs), mu)
+    return s, theta * y + (1 - theta) * Bs
+
+
+def powell_on_H(s, y, H, mu):
+    Hy = np.sum(H * y, axis=1)
+    theta = powell(s, y, Hy, dot(y, Hy), mu)
+    return {"s_t": (1 - theta) * Hy + theta * s, "y_t": y}
+
+
+def powell_identity(s, y, mu):
+    theta = powell(s, y, s, dot(s, s), mu)
+    return s, (1 - theta) * s + theta * y
+
+
+def double_damping(s, y, H, mu1, mu2, strict=True):
+    Hy = H @ y
+    theta1 = powell(s, y, Hy, dot(Hy, y), mu1, strict)
+    s_t = theta1 * s + (1 - theta1) * Hy
+    theta2 = powell(s_t, y, s_t, dot(s_t, s_t), mu2, strict)
+    return {"theta1": np.asarray(theta1), "s_t": s_t, "theta2": np.asarray(theta2), "y_t": theta2 * y + (1 - theta2) * s_t}
+
+
+def dp_dlm(s, y, H, mu1, mu2):
+    Hy = H @ y
+    theta = powell(s, y, Hy, dot(Hy, y), mu1)
+    s_t = theta * s + (1 - theta) * Hy
+    return s_t, mu2 * s_t + y
+
+
+def dpi_dlm(s, y, mu1, mu2):
+    far = y / s.dtype.type(mu2)
+    theta = powell(s, y, far, dot(y, far), mu1)
+    s_t = theta * s + (1 - theta) * far
+    return s_t, mu2 * s_t + y
+
+
+def bfgs_H(H, s, y):
+    rho = 1 / dot(s, y)
+    left = np.eye(len(s), dtype=s.dtype) - rho * np.outer(s, y)
+    return left @ H @ left.T + rho * np.outer(s, s)
+
+
+def bfgs_B(B, s, y):
+    Bs = B @ s
+    return B + np.outer(y, y) / dot(y, s) - np.outer(Bs, Bs) / dot(s, Bs)
+
+
+def dfp_H(H, s, y):
+    return bfgs_B(H, y, s)
+
+
+def broyden_H(H, s, y, phi):
+    Hy = H @ y
+    h = s / dot(s, y) - Hy / dot(y, Hy)
+    return dfp_H(H, s, y) + phi * dot(y, Hy) * np.outer(h, h)
+
+
+def hessian_action_pair(H, a, A):
+    s = np.array([dot(row, a) for row in H])
+    return s, np.array([dot(row, s) for row in A])
+
+
+def mat(A, i):
+    return np.moveaxis(A, i - 1, 0).reshape(A.shape[i - 1], -1)
+
+
+def contraction(A, i):
+    return np.array([[dot(x, y) for y in mat(A, i)] for x in mat(A, i)])
+
+
+def mode_product(A, U, i):
+    return np.moveaxis(np.tensordot(U, A, axes=(1, i - 1)), 0, i - 1)
+
+
+def mode_products(A, U):
+    K = U[0]
+    for U_i in U[1:]:
+        K = np.kron(K, U_i)
+    return (K @ A.ravel()).reshape([len(U_i) for U_i in U])
+
+
+def dense(lam, J, H, g, N2):
+    return np.linalg.solve(lam * np.eye(J.shape[1], dtype=J.dtype) + J.T @ H @ J / N2, g)
+
+
+def smw_with(lam, J, H, g, N2):
+    D = lam * np.linalg.inv(H) + J @ J.T / N2
+    return (g - J.T @ (np.linalg.inv(D) @ (J @ g)) / N2) / J.dtype.type(lam)
+
+
+def smw_without(lam, J, H, g, N2):
+    D = lam * np.eye(len(J), dtype=J.dtype) + J @ J.T @ H / N2
+    return (g - J.T @ H @ np.linalg.solve(D, J @ g) / N2) / J.dtype.type(lam)
+
+
+OURS = {
+    "damping.powell_on_B": [powell_on_B],
+    "damping.powell_on_H": [powell_on_H],
+    "damping.powell_identity": [powell_identity],
+    "damping.double_damping": [double_damping, lambda *args, **mus: double_damping(*args, **mus, strict=False)],
+    "damping.dp_dlm": [dp_dlm],
+    "damping.dpi_dlm": [dpi_dlm],
+    "quasi_newton.bfgs_H": [bfgs_H],
+    "quasi_newton.bfgs_B": [bfgs_B],
+    "quasi_newton.dfp_H": [dfp_H],
+    "quasi_newton.broyden_H": [broyden_H],
+    "quasi_newton.hessian_action_pair": [hessian_action_pair],
+    "tensors.vec": [lambda A: A.ravel(), lambda A: np.concatenate([a.ravel() for a in A])],
+    "tensors.vec_columns": [lambda X: X.T.ravel(), lambda X: X.ravel(order="F")],
+    "tensors.mat": [mat],
+    "tensors.contraction": [contraction],
+    "tensors.mode_product": [mode_product],
+    "tensors.mode_products": [mode_products],
+    "smw.solve_with_inverse": [smw_with, dense],
+    "smw.solve_without_inverse": [smw_without, dense],
+}
+
+
+def test_every_procedure_has_a_candidate_here():
+    assert set(OURS) == set(PROCEDURES)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_right_code_in_other_forms_passes(name):
+    for candidate in OURS[name]:
+        report = verify.check(name, candidate)
+        assert report.verdict == "PASS", [(c.case, c.verdict, c.reason) for c in report.cases if c.verdict != "PASS"]
+        assert report.ok
+        fields = PROCEDURES[name].fields() or ("result",)
+        for field in fields:
+            row = report.coverage[field]
+            assert row["compared"] == len(report.cases)
+            assert row["informative_cases"] >= 1
+        assert [case.case for case in report.cases] == [inputs.name for inputs in PROCEDURES[name].inputs()]
+
+
+def moved(returned, field, fields):
+    """What a candidate returned, with one array of it 1e-9 off."""
+    if isinstance(returned, dict):
+        return returned | {field: returned[field] * returned[field].dtype.type(1 + 1e-9)}
+    if isinstance(returned, tuple):
+        return tuple(
+            value * value.dtype.type(1 + 1e-9) if name == field else value for name, value in zip(fields, returned, strict=True)
+        )
+    return returned * returned.dtype.type(1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [(name, field) for name in OURS for field in PROCEDURES[name].fields() or ("result",)]
+)
+def test_a_result_that_is_one_part_in_a_billion_off_is_found_on_its_line(name, field, monkeypatch):
+    from stepgauge.verify.conventions import CONVENTIONS
+    monkeypatch.setitem(CONVENTIONS, name, ())
+    fields = PROCEDURES[name].fields()
+    report = verify.check(name, lambda *args, **kwargs: moved(OURS[name][0](*args, **kwargs), field, fields))
+    d = report.divergence
+    assert (report.verdict, report.ok, d.quantity, d.step, d.layer) == ("FAIL", False, field, 1, 0)
+    assert d.line == PROCEDURES[name].names()[field]
+    assert d.error == pytest.approx(1e-9 * abs(d.expected), rel=1e-3)
+    assert field in report.failing
+
+
+def test_what_is_handed_back_as_it_came_is_compared_too():
+    def meddling(s, y, B, mu):
+        s_t, y_t = powell_on_B(s, y, B, mu)
+        return s_t + 1e-3, y_t
+
+    report = verify.check("damping.powell_on_B", meddling)
+    assert (report.verdict, set(report.failing)) == ("FAIL", {"s_t"})
+    assert PROCEDURES["damping.powell_on_B"].names() == {"theta": "R§2.3.1", "y_t": "R§2.3.1", "s_t": "R§2.3.1"}
+
+
+def test_weights_that_are_shown_are_judged_damped_or_not():
+    report = verify.check("damping.double_damping", double_damping)
+    assert report.coverage["theta1"]["compared"] == report.coverage["theta2"]["compared"] == len(report.cases)
+
+    def undamped(s, y, H, mu1, mu2):
+        shown = double_damping(s, y, H, mu1, mu2)
+        return shown | {"theta1": shown["theta1"] * 0 + 1 / 2} if shown["theta1"] == 1 else shown
+
+    report = verify.check("damping.double_damping", undamped)
+    assert report.divergence.quantity == "theta1"
+    assert report.divergence.expected == 1
+
+
+def test_the_inputs_set_the_traps_that_their_names_claim():
+    inputs = {call.name: call for call in PROCEDURES["damping.double_damping"].inputs()}
+    for name, call in inputs.items():
+        (s, y, H), mu1 = call.args, call.kwargs["mu1"]
+        sy, yHy = s @ y, y @ H @ y
+        assert (H == H.T).all()
+        assert np.linalg.eigvalsh(H).min() > 0
+        kind = name.partition(",")[0]
+        if kind == "negative curvature":
+            assert sy < 0
+        if kind == "strong curvature":
+            assert sy > yHy
+        if kind == "weak curvature":
+            assert 0 < sy < mu1 * yHy
+        if kind == "s = 0":
+            assert not s.any()
+        if kind == "y = 0":
+            assert not y.any()
+        if kind == "at the switch":
+            assert sy == mu1 * yHy
+    assert len(inputs) == 29
+    for name, procedure in PROCEDURES.items():
+        names = [call.name for call in procedure.inputs()]
+        assert len(set(names)) == len(names) > 0, name
+        for call in procedure.inputs():
+            for array in itertools.chain(
+                *(arg if isinstance(arg, tuple) else (arg,) for arg in call.args if not isinstance(arg, int | float))
+            ):
+                assert (np.asarray(array) == np.asarray(array, np.float32)).all()
+    shapes = [(call.args[1].shape, call.kwargs["N2"]) for call in PROCEDURES["smw.solve_without_inverse"].inputs()]
+    assert len({q < n for (q, n), _ in shapes}) == 2
+    for call in PROCEDURES["smw.solve_without_inverse"].inputs():
+        H = call.args[2]
+        assert np.linalg.eigvalsh(H).min() < 1e-6
+    for call in PROCEDURES["quasi_newton.bfgs_H"].inputs():
+        assert call.args[1] @ call.args[2] > 0
