@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test lint types docs clean
+.PHONY: judge test lint types docs bench gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
@@ -23,6 +23,14 @@ docs: .venv/test        # every page that is generated: the tests compare the co
 	$(BIN)/python tests/judged/table.py
 	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/docs/pages.py
+
+bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine
+	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
+
+gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
+	$(BIN)/pip install -q -e '.[cupy]'
+	$(BIN)/python -m pytest -q tests/guard/test_real_cupy.py
+	$(BIN)/python tests/guard/gpu.py
 
 clean:
 	rm -rf .venv build stepgauge.egg-info

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 import array_api_compat
@@ -20,9 +19,7 @@ from .objects import Balls, Mpfs, Rationals
 _OBJECTS = {Fraction: Rationals(Fraction), flint.fmpq: Rationals(flint.fmpq), mpmath.mpf: Mpfs(), Ball: Balls()}
 
 
-@cache
-def _floats(library: Any, dtype: Any, device: Any) -> Floats:
-    return Floats(library, dtype, device)
+_FLOATS: dict[tuple[Any, Any, str], Floats] = {}
 
 
 def namespace(*arrays: Any) -> Any:
@@ -71,7 +68,10 @@ def _spaces(array: Any) -> Iterator[Any]:
 def _float_space(library: Any, dtype: Any, device: Any) -> Floats:
     if dtype not in (library.float32, library.float64):
         raise TypeError(f"arrays: expected float32 or float64 because other types lose what is computed, got {dtype}")
-    return _floats(library, dtype, device)
+    key = library, dtype, str(device)    # CuPy's devices cannot be hashed
+    if key not in _FLOATS:
+        _FLOATS[key] = Floats(library, dtype, device)
+    return _FLOATS[key]
 
 
 def const(value: Any, like: Any) -> Any:

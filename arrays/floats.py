@@ -22,13 +22,17 @@ class Floats:
         self.library, self.dtype, self.device = library, dtype, device
         self.smallest = float(library.finfo(dtype).smallest_normal)
         self._dtype_name = str(dtype).rsplit(".", 1)[-1]
-        self.name = f"{library.__name__.rsplit('.', 1)[-1]} {self._dtype_name}"
+        place = "" if str(device) == "cpu" else f" on {device}"
+        self.name = f"{library.__name__.rsplit('.', 1)[-1]} {self._dtype_name}{place}"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.library, name)
 
     def const(self, value: Any) -> Any:
-        """The number `value` in this dtype, rounded (through float64), as a 0-d array.  Raises ValueError where it becomes 0 or infinite."""
+        """The number `value` in this dtype, rounded (through float64), as a 0-d array.
+
+        Raises ValueError where it becomes 0 or infinite.
+        """
         with np.errstate(over="ignore", under="ignore"):
             rounded = np.float64(value).astype(self._dtype_name)     # judged here: to ask a device costs a copy
         expect(np.isfinite(rounded) and (rounded == 0) == (value == 0), "value", f"a number that {self.dtype} can hold",

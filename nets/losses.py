@@ -120,7 +120,7 @@ def targets(loss: str, output: Array, y: Array) -> Array:
     if loss == "softmax_ce" and is_integer(y):
         expect(tuple(y.shape) == (N,), "y", f"{N} labels", "every example has one", f"shape {tuple(y.shape)}")
         expect(bool((y >= 0).all()) and bool((y < m).all()), "y", f"labels from 0 to {m - 1}",
-               f"the network has {m} outputs", f"labels from {int(y.min())} to {int(y.max())}")
+               f"the network has {m} outputs", lambda: f"labels from {int(y.min())} to {int(y.max())}")
         return xp.eye(m)[y]
     expect(not is_integer(y), "y", "real numbers in the arithmetic of the network", f"{loss} is no loss on labels",
            "integers", TypeError)

@@ -47,7 +47,7 @@ def _action(given: dict[str, Any]) -> dict[str, Any]:
 def curvature(s: Array, y: Array) -> Any:
     """sᵀy.  Raises ValueError unless it is positive."""
     sy = s @ y
-    expect(sy > 0, "s, y", "sᵀy > 0", "the update would lose definiteness (damp the pair first)", f"sᵀy = {sy}")
+    expect(sy > 0, "s, y", "sᵀy > 0", "the update would lose definiteness (damp the pair first)", lambda: f"sᵀy = {sy}")
     return sy
 
 

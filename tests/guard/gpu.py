@@ -1,0 +1,80 @@
+"""`make gpu`: the judge's suites for every method, run by the reference on the arrays of a real CuPy.
+
+Writes docs/gpu.txt: the date, the device, the versions, and one line a method and dtype. Ends with 1 where a verdict is not PASS,
+and with 2 where there is no device. The guard in its place (as in the tests) shows that the program works, not that a GPU does.
+"""
+
+import datetime
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+from parity import moved
+from stepgauge import verify
+from stepgauge.reference import METHODS
+from stepgauge.reference.parts.lbfgs import Memory
+
+PAGE = Path(__file__).parents[2] / "docs" / "gpu.txt"
+
+
+def fetched(tree, cupy):
+    """`tree` with every device array on the host."""
+    if isinstance(tree, tuple | list):
+        return [fetched(branch, cupy) for branch in tree]
+    return cupy.asnumpy(tree) if isinstance(tree, cupy.ndarray) else tree
+
+
+def shown(trace, cupy):
+    """A trace by the names that the judge knows, on the host; a Memory as its S and its Y."""
+    found = {name: values for name, values in trace._asdict().items() if name not in ("theta", "W")}
+    memories = found.pop("H_g") if isinstance(found.get("H_g", [None])[0], Memory) else ()
+    found |= {"S": [H.S for H in memories], "Y": [H.Y for H in memories]} if memories else {}
+    return {name: fetched(values, cupy) for name, values in found.items()}
+
+
+def on_device(cupy):
+    """The reference on CuPy's arrays, as a candidate."""
+    def candidate(case):
+        method = METHODS[case.method]
+        params, data, batches = moved((case.params, case.data, case.batches), cupy)
+        state = method.init(case.model, params, data, case.hyper)
+        for batch in batches:
+            params, state, trace = method.step(case.model, params, state, batch, case.hyper)
+            layers = {"W": fetched([layer.W for layer in params], cupy), "b": fetched([layer.b for layer in params], cupy)}
+            yield layers | shown(trace, cupy)
+
+    return candidate
+
+
+def judged(cupy, names=None, dtypes=("float32", "float64")):
+    """(method, dtype, verdict) of every suite."""
+    for method in METHODS:
+        for dtype in dtypes:
+            yield method, dtype, verify.check(method, on_device(cupy), verify.cases(method, names, dtype)).verdict
+
+
+def page(cupy, device, results):
+    """What was run, where, when, and what came out."""
+    head = [f"date    {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC", f"device  {device}",
+            f"CuPy    {cupy.__version__}", f"NumPy   {np.__version__}", f"Python  {platform.python_version()}", ""]
+    return "\n".join([*head, *(f"{method:16}{dtype:10}{verdict}" for method, dtype, verdict in results)]) + "\n"
+
+
+def main():
+    import cupy
+
+    try:
+        device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        print(f"no device: {error}", file=sys.stderr)
+        return 2
+    results = list(judged(cupy))
+    text = page(cupy, device, results)
+    PAGE.write_text(text, encoding="utf-8")
+    print(text, end="")
+    return int(any(verdict != "PASS" for _, _, verdict in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
