@@ -31,14 +31,17 @@ class Memory(NamedTuple):
 
     def __matmul__(self, X: Array) -> Array:
         S, Y, _ = self
-        if S.shape[1] == 0:
+        m = S.shape[1]
+        if m == 0:
             return X
         xp = namespace(S, X)
+        both = xp.concat([S, Y], axis=1)
+        inner = both.T @ X                                                                # R§2.3  (S Y)ᵀ X
         SY = S.T @ Y
         R = upper_triangle(SY)
-        RSX = xp.solve(R, S.T @ X)                                                        # R§2.3  R⁻¹ Sᵀ X
-        top = xp.solve(R.T, (SY * xp.eye(S.shape[1]) + Y.T @ Y) @ RSX - Y.T @ X)          # R§2.3  R⁻ᵀ ((D + YᵀY) R⁻¹Sᵀ − Yᵀ) X
-        return X + S @ top - Y @ RSX                                                      # R§2.3
+        RSX = xp.solve(R, inner[:m])                                                      # R§2.3  R⁻¹ Sᵀ X
+        top = xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])                 # R§2.3  R⁻ᵀ ((D + YᵀY) R⁻¹Sᵀ − Yᵀ) X
+        return X + both @ xp.concat([top, -RSX])                                          # R§2.3
 
 
 def empty(n: int, p: int, like: Array) -> Memory:
