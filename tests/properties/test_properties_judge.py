@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from stepgauge.arrays import namespace
 from stepgauge.reference.parts import damping, quasi_newton, smw, tensors
-from stepgauge.verify.properties import PROPERTIES, run
+from stepgauge.verify.properties import PROPERTIES
+from stepgauge.verify.properties.trial import cast
 
 
 def outer(x, y):
@@ -208,7 +209,7 @@ def gradient_at(loss, theta):
     return [loss.derivative(p)(theta) for p in range(len(theta))]
 
 
-def cubic_step(g, H, d, lam, *, factor=0.5, power=2, weigh=lambda d: d):
+def cubic_step(g, H, d, lam, *, factor=0.5, power=2, weigh=lambda d: d, shortest=False):
     """(2) by bisection on r = ‖Dη‖ above the radius from which H̄ + factor·λrD² is positive definite."""
     D2 = d**power
     w = np.linalg.eigvalsh(H / np.sqrt(np.outer(D2, D2)))
@@ -220,6 +221,9 @@ def cubic_step(g, H, d, lam, *, factor=0.5, power=2, weigh=lambda d: d):
     high = low + 1
     while np.linalg.norm(weigh(d) * eta(high)) > high:
         high *= 3
+    if shortest:
+        radii = np.linspace(0, high, 300)[1:]
+        low, high = 0.0, next(r for r in radii if np.linalg.norm(d * eta(r)) <= r)
     for _ in range(200):
         middle = (low + high) / 2
         low, high = (middle, high) if np.linalg.norm(weigh(d) * eta(middle)) > middle else (low, middle)
@@ -371,6 +375,7 @@ TABLE = {
         "new axis in front": lambda A, U, i: along(A, U, i, where=0),
         "new axis at the end": lambda A, U, i: along(A, U, i, where=-1),
         "Uᵀ where square": lambda A, U, i: along(A, square_transposed(U), i),
+        "a dimension found by its length": lambda A, U, i: along(A, U, 1 + A.shape.index(A.shape[i - 1])),
         "a mean": lambda A, U, i: along(A, U, i) / A.shape[i - 1]}),
     "kronecker.proposition_1": (tensors.mode_products, {
         "last mode left out": lambda A, U: all_along(A, U[:-1]),
@@ -438,6 +443,7 @@ TABLE = {
         "D for D²": lambda g, H, d, lam: cubic_step(g, H, d, lam, power=1),
         "‖η‖ for ‖Dη‖": lambda g, H, d, lam: cubic_step(g, H, d, lam, weigh=np.ones_like),
         "sign": lambda g, H, d, lam: -cubic_step(g, H, d, lam),
+        "a shorter solution": lambda g, H, d, lam: cubic_step(g, H, d, lam, shortest=True),
         "order 2": lambda g, H, d, lam: np.linalg.lstsq(H, g, rcond=None)[0]}),
 }
 OTHER_FORMS = {
@@ -485,17 +491,27 @@ def test_the_table_is_complete():
     assert all(len(slips) >= 3 for _, slips in TABLE.values())
 
 
+@pytest.fixture
+def judge(drawn):
+    """Run a property on the first `count` of its drawn inputs, in one arithmetic."""
+    def run(name, candidate, arithmetic, count=None):
+        for inputs in drawn(PROPERTIES[name].inputs)[:count]:
+            PROPERTIES[name](candidate, *cast(inputs, arithmetic))
+
+    return run
+
+
 @pytest.mark.parametrize(("name", "arithmetic"), ROWS)
-def test_correct_functions_pass(name, arithmetic):
-    run(PROPERTIES[name], TABLE[name][0], examples=30, arithmetic=arithmetic)
+def test_correct_functions_pass(judge, name, arithmetic):
+    judge(name, TABLE[name][0], arithmetic, 30)
 
 
 @pytest.mark.parametrize(("name", "form", "arithmetic"), FORMS)
-def test_other_correct_forms_pass(name, form, arithmetic):
-    run(PROPERTIES[name], OTHER_FORMS[name][form], examples=15, arithmetic=arithmetic)
+def test_other_correct_forms_pass(judge, name, form, arithmetic):
+    judge(name, OTHER_FORMS[name][form], arithmetic, 15)
 
 
 @pytest.mark.parametrize(("name", "slip", "arithmetic"), SLIPS)
-def test_slips_are_caught(name, slip, arithmetic):
+def test_slips_are_caught(judge, name, slip, arithmetic):
     with pytest.raises(AssertionError, match=r"^does not hold: "):
-        run(PROPERTIES[name], TABLE[name][1][slip], examples=200, arithmetic=arithmetic, shrink=False)
+        judge(name, TABLE[name][1][slip], arithmetic)

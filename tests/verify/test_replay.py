@@ -333,6 +333,11 @@ def test_the_worst_of_several_lines(mine):
             assert worst([lines[name] for name in names]) == first
 
 
+def test_the_relative_error_is_the_largest_over_the_largest_expected_entry(mine):
+    assert _line(mine, [1000.0, 1100.0, 990.0], 1.0, 1000.0).relative == 0.1
+    assert _line(mine, [0.0, 0.25], 1.0, 0.0).relative == 0.25
+
+
 def test_the_ratio_of_relative_errors_needs_the_same_comparison(mine):
     line, other = _line(mine, 1.002), _line(mine, 1.2)
     assert rounding_ratio(line, [other]) == pytest.approx(100)

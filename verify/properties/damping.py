@@ -155,7 +155,7 @@ def lemma_5(update: Callable[..., Array], H: Array, s: Array, y: Array) -> None:
     """R Lemma 5 (Section 3.6): how far one BFGS update (3.11) of H, B = H⁻¹, can move the norms.
 
     States   exactly over ℚ, with β = yᵀy/sᵀy and γ = sᵀs/sᵀy, the least 1/μ₃ and 1/μ₂ that the lemma admits: for rational
-             b >= ‖B‖ and h >= ‖H‖ (both within a thousandth), the matrices
+             b >= ‖B‖ and h >= ‖H‖ (by a thousandth of a row sum at most), the matrices
              (b + β)I − B⁺  and  ((1 + r)²h + γ)I − H⁺ are positive semidefinite, r <= √(βγ) rational and exact to 200 bits:
              ‖B⁺‖ <= ‖B‖ + 1/μ₃ and ‖H⁺‖ <= (1 + 1/√(μ₂μ₃))²‖H‖ + 1/μ₂ as printed, the root rounded against the candidate.
              Beside them a bound without roots that implies the second, since the oblique projector I − ρsyᵀ has the norm

@@ -70,7 +70,7 @@ def newton_step(step: Callable[..., Array], loss: Polynomial, theta: Array, u: A
 
     Takes    step(g_bar, H_bar) -> η (S,), one step size per subset, θ⁺_p = θ_p − η_s u_p; H̄ (S, S) symmetric, invertible,
              often indefinite. It is called with the summaries in both parameterisations.
-    Catches  the sign of η, |H̄| or H̄² for H̄, the diagonal of H̄ alone, a ridge, η cut off at 0.
+    Catches  the sign of η, the diagonal of H̄ alone, a ridge, η cut off at 0.
     """
     trial = Trial(loss=loss, theta=theta, u=u, groups=groups, alpha=alpha, beta=beta)
     loss, theta, u, _, alpha, beta = trial.exact()
@@ -92,7 +92,7 @@ def whole_newton_step(step: Callable[..., Array], loss: Polynomial, theta: Array
     """W (1) from loss to parameters: θ⁺ = θ − U I_{P:S} H̄⁻¹ḡ, and φ(θ~⁺) = θ⁺ after a subset-wise affine map.
 
     Takes    step(loss, theta, u, groups) -> θ⁺ (P,). It is called in both parameterisations, with u~ = Ju.
-    Catches  θ + Uη, η applied to the gradient in place of u, one η for all subsets, u~ where u is meant.
+    Catches  θ + Uη, η applied to the gradient in place of u, one η for all subsets, a step cut short.
     """
     trial = Trial(loss=loss, theta=theta, u=u, groups=groups, alpha=alpha, beta=beta)
     theta_plus = trial.array("θ⁺", trial.call(step, loss, theta, u, groups), *theta.shape)

@@ -7,7 +7,7 @@ is written out entry by entry. All dimensions of an input differ, so that no tra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def mode_product_pins(mode_product: Callable[..., Array], A: Array, U: Sequence[
     States   U mat_i(A) = mat_i(A ×_i U), entry by entry (A ×_i U)_(…j′…) = Σ_j A_(…j…) U_j′j; A ×_i U ×_j V = A ×_j V ×_i U for
              i ≠ j: products along different modes commute; A ×_i U ×_i V = A ×_i VU.
     Takes    mode_product(A, U, i) -> (…, d_i′, …); A (d_1, …, d_k), k = 1 to 5; U a list of k matrices (d_i′, d_i); i from 1.
-    Catches  Uᵀ for U, the new dimension left at the front or the end (np.tensordot), i counted from 0.
+    Catches  Uᵀ for U, the new dimension left at the front or the end (np.tensordot), a dimension found by its length.
     """
     trial = Trial(A=A, U=U)
     A_, U_ = trial.exact()
@@ -156,7 +156,7 @@ def mode_product_pins(mode_product: Callable[..., Array], A: Array, U: Sequence[
         trial.equal(f"(A ×_{i} U)_(…j′…) = Σ_j A_(…j…) U_j′j", _mat(AV, i), V @ _mat(A_, i), scale=terms)
         trial.equal(f"A ×_{i} U ×_{i} Uᵀ = A ×_{i} UᵀU", along("A × U × Uᵀ", AV, V.T, i), along("A × UᵀU", A_, V.T @ V, i),
                     scale=terms * size(V) * max(A.shape))
-    for i, j in [(i, i + 1) for i in range(1, A.ndim)]:
+    for i, j in combinations(range(1, A.ndim + 1), 2):
         first, second = U_[i - 1], U_[j - 1]
         trial.equal(f"A ×_{i} U ×_{j} V = A ×_{j} V ×_{i} U", along("A × U × V", once[i - 1], second, j),
                     along("A × V × U", once[j - 1], first, i), scale=max(A.shape) ** 2 * size(A_) * size(first) * size(second))

@@ -32,6 +32,8 @@ def exact(x: Any) -> Any:
 
 
 def _fraction(value: Any) -> Fraction:
+    if type(value) is Fraction:
+        return value
     if isinstance(value, flint.fmpq):
         return Fraction(int(value.p), int(value.q))
     if isinstance(value, float | mpmath.mpf):
@@ -44,7 +46,7 @@ def _fraction(value: Any) -> Fraction:
 def array(values: Any, *shape: int) -> Array:
     """An object array of `Fraction` from a flat list of numbers, in the shape given (a vector where none is)."""
     flat = np.empty(len(values), dtype=object)
-    flat[:] = [Fraction(value) for value in values]
+    flat[:] = [value if type(value) is Fraction else Fraction(value) for value in values]
     return flat.reshape(shape) if shape else flat
 
 
@@ -103,7 +105,7 @@ def is_semidefinite(A: Array) -> bool:
 
 
 def norm_bound(A: Array) -> Fraction:
-    """A rational t >= ‖A‖, the spectral norm of a semidefinite A (n, n), by at most a thousandth of the largest row sum of |A|."""
+    """A rational t above the spectral norm of a semidefinite A (n, n), by a thousandth of its largest absolute row sum at most."""
     low, high = Fraction(0), max(sum(abs(entry) for entry in row) for row in A)
     for _ in range(10):
         middle = (low + high) / 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -28,21 +29,25 @@ WEIGHTS = [Fraction(1, 5), Fraction(1, 2), Fraction(3, 4), Fraction(1, 16)]
 """μ inside (0, 1); 1/5 is the papers' default."""
 
 
+@cache
 def numbers() -> st.SearchStrategy[Fraction]:
     """Quarters from −3 to 3, zero included."""
     return st.integers(-12, 12).map(lambda k: Fraction(k, 4))
 
 
+@cache
 def arrays(*shape: int) -> st.SearchStrategy[Array]:
     """Arrays of such numbers."""
     return st.lists(numbers(), min_size=prod(shape), max_size=prod(shape)).map(lambda flat: array(flat, *shape))
 
 
+@cache
 def nonzero_vectors(n: int) -> st.SearchStrategy[Array]:
     """Vectors (n,) with an entry that is not zero."""
     return arrays(n).filter(lambda x: x.any())
 
 
+@cache
 def positives() -> st.SearchStrategy[Fraction]:
     """Positive numbers over four powers of two and some between."""
     return st.sampled_from([Fraction(1), HALF, Fraction(1, 8), Fraction(3), Fraction(2), Fraction(1, 3)])
@@ -176,6 +181,7 @@ def broyden_family(draw: Draw) -> tuple[Any, ...]:
     return (*draw(curved_pairs()), draw(phis()))
 
 
+@cache
 def phis() -> st.SearchStrategy[Fraction]:
     """The Broyden parameter: 0 (DFP), 1 (BFGS), and between."""
     return st.sampled_from([Fraction(1), Fraction(0), HALF, Fraction(1, 3)])
@@ -198,7 +204,7 @@ def family_rank_one_changes(draw: Draw) -> tuple[Any, ...]:
 
 @st.composite
 def pair_sequences(draw: Draw) -> tuple[Any, ...]:
-    """([(s_1, y_1), …, (s_p, y_p)], mu1, lam), 0 to 3 pairs of one length up to 3, undamped, none with s = y = 0; λ > 0."""
+    """([(s_1, y_1), …, (s_p, y_p)], n, mu1, lam), 0 to 3 pairs of length n up to 3, undamped, none with s = y = 0; λ > 0."""
     n, mu1, lam = draw(st.integers(1, 3)), draw(st.sampled_from(WEIGHTS)), draw(positives())
     y = [draw(base_vectors(n)) for _ in range(draw(st.integers(0, 3)))]
     return [(draw(switch_vectors(identity(n) / lam, y_i, mu1)), y_i) for y_i in y], n, mu1, lam
@@ -294,6 +300,7 @@ def natural_gradients(draw: Draw) -> tuple[Any, ...]:
 
 # Polynomial losses and subset-wise affine maps
 
+@cache
 def partitions(P: int) -> st.SearchStrategy[tuple[tuple[int, ...], ...]]:
     """(I_1, …, I_S): 0, …, P − 1 cut into subsets that need not be contiguous; S = 1 and S = P occur."""
     labels = st.lists(st.integers(0, P - 1), min_size=P, max_size=P)
@@ -330,6 +337,7 @@ def reparameterised_losses(draw: Draw) -> tuple[Any, ...]:
     return loss, theta, u, groups, draw(scalings(len(groups))), draw(arrays(len(theta)))
 
 
+@cache
 def scalings(S: int) -> st.SearchStrategy[Array]:
     """α (S,): different, equal, negative, never zero."""
     alpha = st.sampled_from([Fraction(-2), Fraction(1), Fraction(3), HALF, -HALF])

@@ -169,7 +169,7 @@ def _kinds(value: Any) -> Any:
 
 def _exactly(value: Any) -> Any:
     if isinstance(value, Polynomial):
-        return cast(Polynomial({powers: exact(c) for powers, c in value.terms.items()}, value.variables), "fraction")
+        return Polynomial({powers: exact(c) for powers, c in value.terms.items()}, value.variables)
     if isinstance(value, tuple | list):
         return type(value)(_exactly(entry) for entry in value)
     return value if isinstance(value, int) else exact(value)
