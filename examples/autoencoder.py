@@ -150,7 +150,8 @@ def main():
 
     table = Table("set", "method", "learning rate, damping", "lowest training loss", "seconds", box=None)
     for (name, method), (_, _, choice, losses, seconds) in sorted(chosen.items(), key=lambda item: (item[0][0], min(item[1][3]))):
-        table.add_row(name, method, ", ".join(f"{value:g}" for value in choice.values()), f"{min(losses):.4g}", f"{seconds[-1]:.1f}")
+        table.add_row(name, method, ", ".join(f"{value:g}" for value in choice.values()), f"{min(losses):.4g}",
+                      f"{seconds[-1]:.1f}")
     Console(width=100).print(table)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "autoencoder.json").write_text(json.dumps({
