@@ -156,6 +156,7 @@ def check_hyper(hyper: Hyper) -> None:
                  "μ₂ = √λ and Algorithm 3 has a pole beyond 1 (DEV-KBFGS20-2)")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
     check_number("mu1", hyper.mu1, lambda mu1: 0 < mu1 < 1, "a number in (0, 1)", "it weighs old curvature against new")
-    expect(isinstance(hyper.p, int) and hyper.p >= 0, "p", "an integer >= 0", "it counts pairs", hyper.p)
+    least = 1 if isinstance(hyper, HyperL) else 0
+    expect(isinstance(hyper.p, int) and hyper.p >= least, "p", f"an integer >= {least}", "it counts pairs", hyper.p)
     expect(hyper.H_a_start in ("inverse", "identity"), "H_a_start", "'inverse' or 'identity'", "the text has these two",
            repr(hyper.H_a_start))

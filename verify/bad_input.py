@@ -6,13 +6,14 @@ a candidate that returns from such a call is NOT-REJECTED.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from .report import CaseReport
-from .runner import Misbehaved, produced
+from .runner import Endless, Misbehaved, produced
 
 Array = Any
 
@@ -30,7 +31,7 @@ def refusals(reference: Callable[..., Any], candidate: Callable[..., Any], args:
 
 
 def corruptions(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
-    """The call with one argument made wrong, for every argument and every way; each in arrays of its own."""
+    """The call with one argument made wrong, for every argument and every way."""
     for i, value in enumerate(args):
         for what, bad in _wrong(value):
             yield f"bad input: argument {i + 1} {what}", (*args[:i], bad, *args[i + 1:]), kwargs
@@ -60,12 +61,16 @@ def _with(array: Array, value: float) -> Array:
 
 
 def _refuses(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], time_limit: float) -> bool:
+    args, kwargs = copy.deepcopy((args, kwargs))
+
     def work() -> Iterator[Any]:
         with np.errstate(all="ignore"):
             yield function(*args, **kwargs)
 
     try:
         list(produced(work, "result", time_limit))
+    except Endless:
+        return False
     except Misbehaved:
         return True
     return False

@@ -81,16 +81,16 @@ class _Judged:
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""
-        first = next((line for line in report.lines if line.verdict == report.verdict), None)
-        if report.verdict not in ("FAIL", "GREY") or first is None or self.case.dtype != "float64":
+        bad = [line for line in report.lines if line.verdict == report.verdict]
+        if report.verdict not in ("FAIL", "GREY") or not bad or self.case.dtype != "float64":
             return report
         try:
             case = self.case.in_dtype("float32")
             lines = replay(case, run(self.candidate, case, self.time_limit), convention)
         except Misbehaved:
             return report
-        ratio = rounding_ratio(first, lines)
-        return replace(report, verdict=settled(report.verdict, ratio), ratio32=ratio)
+        ratios = [rounding_ratio(line, lines) for line in bad]
+        return replace(report, verdict=settled(report.verdict, ratios), ratio32=ratios[0])
 
 
 def _report(method: str, judged: list[_Judged]) -> Report:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import cast, map_arrays, namespace, precision
+from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..reference.parts import damping, quasi_newton, smw, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
+from .equivalents import dense_solve, product_form
 from .replay import PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -107,14 +108,15 @@ class _Call:
         except Misbehaved as error:
             return CaseReport(self.inputs.name, "FAIL", (), str(error))
         verdict = worst(lines)
-        ratio = None
-        if verdict in ("FAIL", "GREY") and "float32" in self.returned:
-            first = next(line for line in lines if line.verdict == verdict)
-            try:
-                ratio = rounding_ratio(first, self.lines("float32", convention))
-            except Misbehaved:
-                ratio = None
-        return CaseReport(self.inputs.name, settled(verdict, ratio), tuple(lines), ratio32=ratio)
+        report = CaseReport(self.inputs.name, verdict, tuple(lines))
+        if verdict not in ("FAIL", "GREY") or "float32" not in self.returned:
+            return report
+        try:
+            in_float32 = self.lines("float32", convention)
+        except Misbehaved:
+            return report
+        ratios = [rounding_ratio(line, in_float32) for line in lines if line.verdict == verdict]
+        return replace(report, verdict=settled(verdict, ratios), ratio32=ratios[0])
 
     def lines(self, dtype: str, convention: Convention) -> list[Line]:
         """Every line that the candidate shows, on the path of decisions that suits it best."""
@@ -281,19 +283,6 @@ def _solves(singular: bool) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
-def _product_form(H: Any, s: Any, y: Any) -> Any:
-    """(I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ, as R (2.6) prints it."""
-    rho = 1 / (s @ y)
-    left = namespace(H).eye(H.shape[0]) - rho * (s[:, None] * y[None, :])
-    return left @ H @ left.T + rho * (s[:, None] * s[None, :])
-
-
-def _dense_solve(lam: Any, J: Any, H: Any, g: Any, *, N2: int) -> Any:
-    """The definition: (λI + JᵀHJ/N₂)⁻¹ g."""
-    xp = namespace(J)
-    return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
-
-
 MU, MU1, MU2 = 0.25, 0.25, 0.4
 
 PROCEDURES: dict[str, Procedure] = {
@@ -303,7 +292,7 @@ PROCEDURES: dict[str, Procedure] = {
     "damping.double_damping": Procedure(damping, "double_damping", _damped(True, mu1=MU1, mu2=MU2)),
     "damping.dp_dlm": Procedure(damping, "dp_dlm", _damped(True, mu1=MU1, mu2=3 * MU2)),
     "damping.dpi_dlm": Procedure(damping, "dpi_dlm", _damped(False, mu1=MU1, mu2=3 * MU2)),
-    "quasi_newton.bfgs_H": Procedure(quasi_newton, "bfgs_H", _updates(), (_product_form,)),
+    "quasi_newton.bfgs_H": Procedure(quasi_newton, "bfgs_H", _updates(), (product_form,)),
     "quasi_newton.bfgs_B": Procedure(quasi_newton, "bfgs_B", _updates()),
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
     "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=0.25)),
@@ -314,7 +303,7 @@ PROCEDURES: dict[str, Procedure] = {
     "tensors.contraction": Procedure(tensors, "contraction", _modes(False)),
     "tensors.mode_product": Procedure(tensors, "mode_product", _modes(True)),
     "tensors.mode_products": Procedure(tensors, "mode_products", _all_modes),
-    "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (_dense_solve,)),
-    "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (_dense_solve,)),
+    "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (dense_solve,)),
+    "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (dense_solve,)),
 }
 """Every procedure that can be judged by name."""

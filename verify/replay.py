@@ -24,6 +24,7 @@ from ..reference import METHODS
 from ..reference.parts.kronecker import joined, split
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout
+from .equivalents import WIDER
 from .runner import Misbehaved
 from .source import instrument
 
@@ -123,13 +124,14 @@ def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     return same[0].relative / line.relative if comparable else None
 
 
-def settled(verdict: str, ratio: float | None) -> str:
-    """A verdict after the float32/float64 ratio has told rounding from formula."""
-    if ratio is not None and verdict == "FAIL" and ratio > ROUNDING:
-        return "UNSTABLE"
-    if ratio is not None and verdict == "GREY" and ratio < FORMULA:
+def settled(verdict: str, ratios: list[float | None]) -> str:
+    """FAIL or GREY after the float32/float64 ratios, line by line, have told rounding from formula.
+
+    One line whose error hardly changes is a wrong formula, whatever rounding does to the others; else the first line decides.
+    """
+    if any(ratio is not None and ratio < FORMULA for ratio in ratios):
         return "FAIL"
-    return verdict
+    return "UNSTABLE" if verdict == "FAIL" and (ratios[0] or 0) > ROUNDING else verdict
 
 
 def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAPER) -> list[Line]:
@@ -140,38 +142,14 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
     """
     method = METHODS[case.method]
     initial, steps = check_steps(case, method, steps)
-    best: list[Line] | None = None
-    refused: Exception | None = None
-    for paths in every_path():
-        try:
-            lines = _replay(case, method, initial, steps, convention, paths)
-        except (ValueError, Misbehaved) as error:      # this branch cannot be the one that the candidate took
-            refused = refused or error
-            continue
-        if best is None or _badness(lines) < _badness(best):
-            best = lines
-        if _badness(best)[1] <= 1:
-            break
-    if best is None:
-        raise refused if isinstance(refused, Misbehaved) else Misbehaved(
-            f"candidate: expected values that the method can go on from because the next step reads them, got: {refused}")
-    return best
-
-
-def _badness(lines: list[Line]) -> tuple[int, float]:
-    return sum(line.ratio > GREY for line in lines), max((line.ratio for line in lines), default=0.0)
-
-
-def _replay(case: Case, method: Any, initial: Any, steps: list[Any], convention: Convention,
-            paths: Paths) -> list[Line]:
-    space = Bands(case.dtype, paths)
+    space = Bands(case.dtype, Paths())
     lines: list[Line] = []
-    # NotFinite: nothing can be computed from there; the line itself is recorded as failed
-    with precision(BITS), suppress(NotFinite):
+    with precision(BITS), suppress(NotFinite):   # nothing can be computed from there; the line itself is recorded as failed
         params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
         now = _Step(0, initial, case, space, lines)
         source = instrument(sys.modules[method.step.__module__], lambda tag, _, name, value: now.stop(tag, name, value),
                             convention.rewrites)
+        source |= WIDER
         state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)))
@@ -183,9 +161,33 @@ def _replay(case: Case, method: Any, initial: Any, steps: list[Any], convention:
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
                                   if isinstance(value, tuple)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
-            now = _Step(k, step, case, space, lines)
-            params, state, _ = source["step"](case.model, params, state, batch, case.hyper)
+            branches: list[tuple[list[Line], Any]] = []
+            refused: list[Exception] = []
+            for space.paths in every_path():
+                now = _Step(k, step, case, space, [])
+                try:
+                    branches.append((now.lines, source["step"](case.model, params, state, batch, case.hyper)))
+                except NotFinite as stopped:
+                    branches.append((now.lines, stopped))
+                except (ValueError, Misbehaved) as error:      # this branch cannot be the one that the candidate took
+                    refused.append(error)
+                    continue
+                if _badness(now.lines)[1] <= 1:
+                    break
+            if not branches:
+                raise next((error for error in refused if isinstance(error, Misbehaved)), Misbehaved(
+                    f"candidate: expected values that the method can go on from because the next step reads them, "
+                    f"got: {refused[0]}"))
+            taken, after = min(branches, key=lambda branch: _badness(branch[0]))
+            lines += taken
+            if isinstance(after, NotFinite):
+                raise after
+            params, state, _ = after
     return lines
+
+
+def _badness(lines: list[Line]) -> tuple[int, float]:
+    return sum(line.ratio > GREY for line in lines), max((line.ratio for line in lines), default=0.0)
 
 
 class NotFinite(Exception):

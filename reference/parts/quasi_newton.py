@@ -61,7 +61,8 @@ def bfgs_H(H: Array, s: Array, y: Array) -> Array:
     rho = 1 / curvature(s, y)                                                         # R(2.6)
     Hy = H @ y
     v = rho * ((1 + rho * (y @ Hy)) / 2 * s - Hy)
-    return H + s[:, None] * v[None, :] + v[:, None] * s[None, :]                      # R(2.6)  H⁺ = H + svᵀ + vsᵀ
+    sv = s[:, None] * v[None, :]
+    return H + (sv + sv.T)                                                            # R(2.6)  H⁺ = H + svᵀ + vsᵀ
 
 
 @checked(_update)

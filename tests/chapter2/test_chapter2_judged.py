@@ -69,7 +69,6 @@ def test_the_slow_twin_in_floats_passes(dtype, names, method, multiplied_out):
     assert_passes(verify.check(method, slow_twin, verify.cases(method, names, dtype=dtype)))
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="GREY: bands of R4.18 and R4.23 come from the multiplied-out form alone")
 @pytest.mark.parametrize("method", ["kbfgs20", "kbfgs20_l"])
 def test_the_slow_twin_with_the_printed_triple_product_passes(method):
     """(2.6) as it stands, two matrix products for each update of H_a and H_g."""

@@ -105,7 +105,7 @@ def outcomes(jobs: list[dict]) -> Iterator[tuple[int, dict]]:
 def prepare() -> None:
     """Load what the tests will import, but for stepgauge; of threads, a fork would inherit none, and so none are started."""
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     sys.dont_write_bytecode = True
     os.chdir(ROOT)
     for name in LIBRARIES:

@@ -80,6 +80,7 @@ def places(text, at):
     return [(node.lineno, node.end_lineno) for node in nodes]
 
 
+@cache
 def hits(slip):
     """Where in the module's text `old` begins, for every time that it occurs at the slip's place."""
     text = source(slip.module)

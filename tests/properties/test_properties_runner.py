@@ -66,6 +66,14 @@ ONE_BY_ONE = {
         damping.dp_dlm_pins, lambda s, y, H, *, mu1, mu2: (s, y + mu2 * s), (-ONE[0], ONE[0], ONE, F(1, 5), F(1))),
     "μ₂ s̃ᵀs̃ <= s̃ᵀỹ": (damping.dp_dlm_pins, lambda s, y, H, *, mu1, mu2: (s, y), (vector(1, 1), ONE[0], ONE, F(1, 5), F(1))),
     "μ₂ s̃ᵀs̃ <= s̃ᵀỹ ": (damping.lemma_4, lambda s, y, *, mu1, mu2: (s, y), (vector(1, 1), ONE[0], F(1, 5), F(1))),
+    "((1 + 1/√(μ₂μ₃))²‖H‖ + 1/μ₂)I − H⁺ is positive semidefinite": (
+        damping.lemma_5, lambda H, s, y: 6 * H, (ONE, ONE[0], ONE[0])),
+    "(‖H‖/(μ₂μ₃) + 1/μ₂)I − H⁺ is positive semidefinite": (damping.lemma_5, lambda H, s, y: 3 * H, (ONE, ONE[0], ONE[0])),
+    "H⁺ is invertible": (damping.lemma_5, lambda H, s, y: 0 * H, (ONE, ONE[0], ONE[0])),
+    "(‖B‖ + 1/μ₃)I − B⁺ is positive semidefinite": (damping.lemma_5, lambda H, s, y: H / 3, (ONE, ONE[0], ONE[0])),
+    "κ̄I − H is positive semidefinite": (damping.lemma_6, lambda pairs, n, *, mu1, lam: 2 * ONE, ([], 2, F(1, 5), F(1))),
+    "H − I/(λ_G + p/μ₃) is positive semidefinite": (
+        damping.lemma_6, lambda pairs, n, *, mu1, lam: ONE / 2, ([], 2, F(1, 5), F(1))),
     "ỹ = y where s̃ᵀy >= μ₂ s̃ᵀs̃": (
         damping.double_damping_pins, lambda s, y, H, *, mu1, mu2: (s, s), (ONE[0], vector(1, 1), ONE, F(1, 5), F(1, 2))),
 }
@@ -185,6 +193,12 @@ def test_the_arithmetic_is_that_of_the_inputs(arithmetic, slack):
             trial = Trial(n=3, value=value)
             assert (trial.arithmetic, trial.slack) == (arithmetic, slack)
             assert trial.given(vector("1/4"))[0] == cast(vector("1/4"), arithmetic)[0]
+
+
+def test_properties_whose_answers_are_not_rational_run_in_floats():
+    kinds = []
+    invariance.cubic_diagonal(lambda D3: kinds.append(D3.dtype) or np.cbrt(abs(D3)), examples=5)
+    assert set(kinds) == {np.dtype(float)}
 
 
 # Drawn inputs

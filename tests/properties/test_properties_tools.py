@@ -68,6 +68,7 @@ def test_semidefinite_by_elimination_is_semidefinite_by_minors(data, n):
 def test_a_zero_pivot_needs_a_zero_row():
     assert not rational.is_semidefinite(vector(0, 1, 1, 0).reshape(2, 2))
     assert rational.is_semidefinite(vector(0, 0, 0, 0).reshape(2, 2))
+    assert rational.is_semidefinite(vector(0, 0, 0, 1).reshape(2, 2))
     assert not rational.is_semidefinite(vector(4, 2, 0, 2, 1, 1, 0, 1, 0).reshape(3, 3))
 
 

@@ -1,10 +1,13 @@
 """Single procedures under judgement: ours, written from the papers in other forms, pass; anything else is found on its line."""
 
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
 from stepgauge import verify
+from stepgauge.reference.parts import damping
 from stepgauge.verify.procedures import PROCEDURES
 
 
@@ -249,3 +252,22 @@ def test_the_inputs_set_the_traps_that_their_names_claim():
         assert np.linalg.eigvalsh(H).min() < 1e-6
     for call in PROCEDURES["quasi_newton.bfgs_H"].inputs():
         assert call.args[1] @ call.args[2] > 0
+
+
+def test_to_hang_on_bad_input_is_not_to_refuse_it():
+    release = threading.Event()
+
+    def hanging(s, y, H, mu1, mu2):
+        while not np.isfinite(s).all() and not release.is_set():
+            time.sleep(0.05)
+        return damping.double_damping(s, y, H, mu1=mu1, mu2=mu2)
+
+    try:
+        report = verify.check("damping.double_damping", hanging, bad_input=True, time_limit=0.4)
+        missed = {case.case for case in report.cases if case.verdict == "NOT-REJECTED"}
+        assert (report.verdict, missed) == (
+            "NOT-REJECTED",
+            {"bad input: argument 1 with a nan", "bad input: argument 1 with an infinity"},
+        )
+    finally:
+        release.set()

@@ -250,23 +250,34 @@ def test_code_that_cannot_run_in_float32_has_no_ratio(mine, no_explanations):
     assert (report.verdict, report.cases[0].ratio32) == ("FAIL", None)
 
 
-@pytest.mark.parametrize(
-    ("verdict", "ratio", "after"),
-    [
-        ("FAIL", None, "FAIL"),
-        ("FAIL", 1.0, "FAIL"),
-        ("FAIL", ROUNDING, "FAIL"),
-        ("FAIL", 5e8, "UNSTABLE"),
-        ("GREY", None, "GREY"),
-        ("GREY", 5e8, "GREY"),
-        ("GREY", FORMULA, "GREY"),
-        ("GREY", 1.0, "FAIL"),
-        ("PASS", 1.0, "PASS"),
-        ("UNINFORMATIVE", 1.0, "UNINFORMATIVE"),
-    ],
-)
-def test_what_the_ratio_of_errors_settles(verdict, ratio, after):
-    assert settled(verdict, ratio) == after
+SETTLED = [
+    ("FAIL", [None], "FAIL"),
+    ("FAIL", [1.0], "FAIL"),
+    ("FAIL", [ROUNDING], "FAIL"),
+    ("FAIL", [5e8], "UNSTABLE"),
+    ("FAIL", [5e8, None, ROUNDING], "UNSTABLE"),
+    ("FAIL", [5e8, 5e8, 1.0], "FAIL"),
+    ("FAIL", [None, 5e8], "FAIL"),
+    ("GREY", [None], "GREY"),
+    ("GREY", [5e8], "GREY"),
+    ("GREY", [FORMULA], "GREY"),
+    ("GREY", [1.0], "FAIL"),
+    ("GREY", [5e8, 1.0], "FAIL"),
+]
+
+
+@pytest.mark.parametrize(("verdict", "ratios", "after"), SETTLED)
+def test_what_the_ratios_of_errors_settle(verdict, ratios, after):
+    assert settled(verdict, ratios) == after
+
+
+def test_a_wrong_line_is_a_failure_however_unstable_an_earlier_one_is(mine, no_explanations):
+    def touch(k, name, values):
+        return [value * (1 + 1e-3) for value in values] if name == "theta" else _unstable(2**20)(k, name, values)
+
+    report = verify.check("sgd_m", mine(touch), ["plain"])
+    assert (report.verdict, set(report.failing)) == ("FAIL", {"g_h", "theta"})
+    assert report.divergence.quantity == "g_h"
 
 
 def _line(mine, observed, error=1e-3, value=1.0):

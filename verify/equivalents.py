@@ -1,0 +1,42 @@
+"""Formulas that are as right as the reference's own: a line's band is the widest that one of them needs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import namespace
+from ..reference.parts import lbfgs
+from ..reference.parts.quasi_newton import bfgs_H
+from .bands import Banded
+
+Array = Any
+
+
+def product_form(H: Array, s: Array, y: Array) -> Array:
+    """(I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ for H (n, n), s (n,), y (n,), as R (2.6) prints it."""
+    rho = 1 / (s @ y)
+    left = namespace(H).eye(H.shape[0]) - rho * (s[:, None] * y[None, :])
+    return left @ H @ left.T + rho * (s[:, None] * s[None, :])
+
+
+def dense_solve(lam: Any, J: Array, H: Array, g: Array, *, N2: int) -> Array:
+    """The definition: (λI + JᵀHJ/N₂)⁻¹ g for J (q, n), H (q, q), g (n,)."""
+    xp = namespace(J)
+    return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
+
+
+def _bfgs_H(H: Banded, s: Banded, y: Banded) -> Banded:
+    update = bfgs_H.trusted(H, s, y)
+    return Banded(update.v, np.maximum(update.e, product_form(H, s, y).e), update.space)
+
+
+def _updated(H: Any, s: Banded, y: Banded) -> Any:
+    after = lbfgs.updated(H, s, y)
+    return _bfgs_H(H, s, y) if isinstance(after, Banded) and after is not H else after
+
+
+WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated})}
+"""What a step finds under the names that it imports, where it runs on bands."""
