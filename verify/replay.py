@@ -169,7 +169,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
                     branches.append((now.lines, source["step"](case.model, params, state, batch, case.hyper)))
                 except NotFinite as stopped:
                     branches.append((now.lines, stopped))
-                except (ValueError, Misbehaved) as error:      # this branch cannot be the one that the candidate took
+                except (ValueError, ArithmeticError, Misbehaved) as error:   # this branch cannot be the one that the candidate took
                     refused.append(error)
                     continue
                 if _badness(now.lines)[1] <= 1:

@@ -279,7 +279,8 @@ def refusals(method):
     if method == "kbfgs20_l_skip":
         yield from (({"p": value}, r"p: expected a positive integer because it counts pairs") for value in (0, -1, 1.5, "2"))
     if method in ("kbfgs20", "kbfgs20_l"):
-        yield from (({"p": value}, r"p: expected an integer >= 0 because it counts pairs") for value in (-1, 1.5, "2"))
+        least = 1 if method == "kbfgs20_l" else 0
+        yield from (({"p": value}, f"p: expected an integer >= {least} because it counts pairs") for value in (-1, 1.5, "2"))
         yield from (({"H_a_start": start}, r"H_a_start: expected 'inverse' or 'identity' because ") for start in ("I", None))
     if method == "kfac20":
         yield from (({"T": value}, r"T: expected a positive integer because it counts steps") for value in (0, -1, 1.5, "2"))
@@ -379,3 +380,10 @@ def test_over_data_weighs_batches_by_their_size():
     assert [lists(value) for value in kronecker.over_data(batches, first)] == [[F(22, 6)], [F(44, 6)]]
     assert [lists(value) for value in kronecker.over_data(batches[1], first)] == [[5], [10]]
     assert [lists(value) for value in kronecker.over_data(iter(batches[1:]), first)] == [[F(19, 3)], [F(38, 3)]]
+
+
+def test_limited_memory_needs_a_memory():
+    problem = float_problem((3, 4, 2), ("relu", "linear"), "mse", 6)
+    code = METHODS["kbfgs20_l"]
+    with pytest.raises(ValueError, match="p: expected an integer >= 1 because it counts pairs, got 0"):
+        code.init(problem.model, problem.params, problem.batches, code.Hyper(p=0))

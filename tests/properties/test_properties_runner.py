@@ -66,14 +66,9 @@ ONE_BY_ONE = {
         damping.dp_dlm_pins, lambda s, y, H, *, mu1, mu2: (s, y + mu2 * s), (-ONE[0], ONE[0], ONE, F(1, 5), F(1))),
     "μ₂ s̃ᵀs̃ <= s̃ᵀỹ": (damping.dp_dlm_pins, lambda s, y, H, *, mu1, mu2: (s, y), (vector(1, 1), ONE[0], ONE, F(1, 5), F(1))),
     "μ₂ s̃ᵀs̃ <= s̃ᵀỹ ": (damping.lemma_4, lambda s, y, *, mu1, mu2: (s, y), (vector(1, 1), ONE[0], F(1, 5), F(1))),
-    "((1 + 1/√(μ₂μ₃))²‖H‖ + 1/μ₂)I − H⁺ is positive semidefinite": (
-        damping.lemma_5, lambda H, s, y: 6 * H, (ONE, ONE[0], ONE[0])),
-    "(‖H‖/(μ₂μ₃) + 1/μ₂)I − H⁺ is positive semidefinite": (damping.lemma_5, lambda H, s, y: 3 * H, (ONE, ONE[0], ONE[0])),
     "H⁺ is invertible": (damping.lemma_5, lambda H, s, y: 0 * H, (ONE, ONE[0], ONE[0])),
-    "(‖B‖ + 1/μ₃)I − B⁺ is positive semidefinite": (damping.lemma_5, lambda H, s, y: H / 3, (ONE, ONE[0], ONE[0])),
-    "κ̄I − H is positive semidefinite": (damping.lemma_6, lambda pairs, n, *, mu1, lam: 2 * ONE, ([], 2, F(1, 5), F(1))),
-    "H − I/(λ_G + p/μ₃) is positive semidefinite": (
-        damping.lemma_6, lambda pairs, n, *, mu1, lam: ONE / 2, ([], 2, F(1, 5), F(1))),
+    "vᵀH⁺w = vᵀHw − 0·(vᵀHy)(wᵀHy)/yᵀHy for v, w ⊥ s": (
+        broyden.bfgs_H_pins, lambda H, s, y: vector(2, 0, 0, 1).reshape(2, 2), (ONE, ONE[1], ONE[1])),
     "ỹ = y where s̃ᵀy >= μ₂ s̃ᵀs̃": (
         damping.double_damping_pins, lambda s, y, H, *, mu1, mu2: (s, s), (ONE[0], vector(1, 1), ONE, F(1, 5), F(1, 2))),
 }
@@ -85,6 +80,40 @@ def test_claims_that_other_claims_would_cover_on_other_inputs(claim):
     prop, wrong, inputs = ONE_BY_ONE[claim]
     with pytest.raises(AssertionError, match=f"^does not hold: {re.escape(claim.strip())}\n"):
         prop(wrong, *inputs)
+
+
+def lemma_4(y_t, bound):
+    """s̃ = 1, μ₁ = 1/2, μ₂ = 1: the printed 1/μ₃ is 4, the best one 3."""
+    return damping.lemma_4, lambda s, y, *, mu1, mu2: (vector(1), vector(y_t)), (vector(5), vector(1), F(1, 2), F(1)), bound
+
+
+def lemma_5(H_plus, bound):
+    """H = 1, s = 1, y = 2, so 1/μ₂ = 1/2, 1/μ₃ = 2: H⁺ is at most 4 + 1/2 as printed, at most 3/2, and B⁺ at most 1 + 2."""
+    return damping.lemma_5, lambda H, s, y: vector(H_plus)[None], (vector(1)[None], vector(1), vector(2)), bound
+
+
+def lemma_6(H, bound):
+    """One pair, μ₁ = 1/2, λ = 1, so 1/√(μ₂μ₃) = 2: H is at most 9 + 1 and at least 1/(1 + 4)."""
+    pairs = [(vector(1), vector(1))]
+    return damping.lemma_6, lambda pairs, n, *, mu1, lam: vector(H)[None], (pairs, 1, F(1, 2), F(1)), bound
+
+
+@pytest.mark.parametrize(("prop", "candidate", "inputs", "bound"), [
+    lemma_4("1", None), lemma_4("999/1000", "μ₂ s̃ᵀs̃ <= s̃ᵀỹ"), lemma_4("3", None),
+    lemma_4("3001/1000", "(μ₁/(μ₂(1 + μ₁))) ỹᵀỹ <= s̃ᵀỹ"), lemma_4("4", "(μ₁/(μ₂(1 + μ₁))) ỹᵀỹ <= s̃ᵀỹ"),
+    lemma_4("4001/1000", "μ₃ ỹᵀỹ <= s̃ᵀỹ with μ₃ = μ₁/(μ₂(1 + 2μ₁))"),
+    lemma_5("3/2", "H⁺y = s"), lemma_5("1501/1000", "(‖H‖/(μ₂μ₃) + 1/μ₂)I − H⁺ is positive semidefinite"),
+    lemma_5("9/2", "(‖H‖/(μ₂μ₃) + 1/μ₂)I − H⁺ is positive semidefinite"),
+    lemma_5("4501/1000", "((1 + 1/√(μ₂μ₃))²‖H‖ + 1/μ₂)I − H⁺ is positive semidefinite"),
+    lemma_5("1/3", "H⁺y = s"), lemma_5("333/1000", "(‖B‖ + 1/μ₃)I − B⁺ is positive semidefinite"), lemma_5("1/2", None),
+    lemma_6("10", "HB = I"), lemma_6("10001/1000", "κ̄I − H is positive semidefinite"),
+    lemma_6("1/5", "HB = I"), lemma_6("199/1000", "H − I/(λ_G + p/μ₃) is positive semidefinite"),
+], ids=str)
+def test_the_constants_of_the_bounds(prop, candidate, inputs, bound):
+    if bound is None:
+        return prop(candidate, *inputs)
+    with pytest.raises(AssertionError, match=f"^does not hold: {re.escape(bound)}\n"):
+        prop(candidate, *inputs)
 
 
 # Answers that are no answers
