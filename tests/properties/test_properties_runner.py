@@ -108,7 +108,7 @@ def lemma_6(H, bound):
     lemma_5("1/3", "H⁺y = s"), lemma_5("333/1000", "(‖B‖ + 1/μ₃)I − B⁺ is positive semidefinite"), lemma_5("1/2", None),
     lemma_6("10", "HB = I"), lemma_6("10001/1000", "κ̄I − H is positive semidefinite"),
     lemma_6("1/5", "HB = I"), lemma_6("199/1000", "H − I/(λ_G + p/μ₃) is positive semidefinite"),
-], ids=str)
+])
 def test_the_constants_of_the_bounds(prop, candidate, inputs, bound):
     if bound is None:
         return prop(candidate, *inputs)
