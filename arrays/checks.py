@@ -63,4 +63,4 @@ def check_spd(name: str, H: Array, n: int) -> None:
 
 def check_number(name: str, value: Any, holds: Any, what: str, why: str) -> None:
     """Raise ValueError unless `value` is a finite number for which the predicate `holds` is true."""
-    expect(holds(value) and abs(value) < float("inf"), name, what, why, value)
+    expect(holds(value) and abs(value) != float("inf"), name, what, why, value)

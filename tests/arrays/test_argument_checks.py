@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+import flint
+import mpmath
 import numpy as np
 import pytest
 from stepgauge.arrays import cast
@@ -115,3 +117,8 @@ def test_a_checked_function_prepares_its_arguments_by_name():
 
 def test_its_trusted_core_does_not():
     assert (minus.trusted(6), minus.trusted(-1, y=2)) == (5, -3)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 5), flint.fmpq(1, 5), mpmath.mpf(1) / 5, 0.2, np.float32(0.2), 1])
+def test_a_finite_number_of_any_kind_is_taken(value):
+    check_number("mu", value, lambda mu: 0 < mu, "a positive number", "it is one")

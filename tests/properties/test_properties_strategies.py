@@ -194,6 +194,7 @@ def test_jacobians_and_output_hessians(drawn):
               "more": lambda lam, J, H, g, N2: J.shape[0] > J.shape[1],
               "several": lambda lam, J, H, g, N2: 1 < N2 < len(H),
               "deficient": lambda lam, J, H, g, N2: 0 < rank(J) < min(J.shape),
+              "rank_one": lambda lam, J, H, g, N2: rank(J) == 1 < J.shape[1] and all(J[:, 0]) and (J[0] != J[-1]).any(),
               "zero_row": lambda lam, J, H, g, N2: J.any() and not all(row.any() for row in J),
               "equal_rows": lambda lam, J, H, g, N2: len(J) > 1 and (J[0] == J[-1]).all() and rank(J) > 1,
               "of_full_rank": lambda lam, J, H, g, N2: rank(J) == min(J.shape) > 2,

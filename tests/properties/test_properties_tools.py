@@ -65,6 +65,10 @@ def test_semidefinite_by_elimination_is_semidefinite_by_minors(data, n):
         assert rational.is_semidefinite(A) == all(minor >= 0 for minor in minors(A))
 
 
+def test_solving_exchanges_rows():
+    assert (rational.inverse(vector(0, 2, 4, 0).reshape(2, 2)) == vector(0, "1/4", "1/2", 0).reshape(2, 2)).all()
+
+
 def test_a_zero_pivot_needs_a_zero_row():
     assert not rational.is_semidefinite(vector(0, 1, 1, 0).reshape(2, 2))
     assert rational.is_semidefinite(vector(0, 0, 0, 0).reshape(2, 2))

@@ -105,7 +105,7 @@ def is_semidefinite(A: Array) -> bool:
 
 
 def norm_bound(A: Array) -> Fraction:
-    """A rational t >= ‖A‖, the spectral norm of a semidefinite A (n, n), above it by a thousandth of a row sum of |A| at most."""
+    """A rational t at or above the spectral norm of a semidefinite A (n, n), by a thousandth of a row sum of |A| at most."""
     low, high = Fraction(0), max(sum(abs(entry) for entry in row) for row in A)
     for _ in range(10):
         middle = (low + high) / 2
