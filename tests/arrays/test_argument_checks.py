@@ -121,4 +121,4 @@ def test_its_trusted_core_does_not():
 
 @pytest.mark.parametrize("value", [Fraction(1, 5), flint.fmpq(1, 5), mpmath.mpf(1) / 5, 0.2, np.float32(0.2), 1])
 def test_a_finite_number_of_any_kind_is_taken(value):
-    check_number("mu", value, lambda mu: 0 < mu, "a positive number", "it is one")
+    check_number("mu", value, lambda mu: mu > 0, "a positive number", "it is one")
