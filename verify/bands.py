@@ -9,8 +9,8 @@ largest distance at which a program with unit roundoff u, computing the same lin
     x y          |x|e_y + |y|e_x + e_x e_y + u|z|               inverse X of A   |X|e_A|X| + 3n u ‖A‖ ‖X‖² in every entry
     x / y        (e_x + |z|e_y)/(|y| − e_y) + u|z|, infinite where |y| ≤ e_y; likewise where A ± e_A holds a singular matrix
     √x           by interval; an exact 0 stays exact
-    exp, log, tanh   max |derivative| e + 8u|z|: 4 ulp is what NumPy's vector loops promise; logistic, expm1 and softplus with u
-                 absolute, since common formulas lose that much
+    exp, log, tanh   max |derivative| e + 8u|z|: 4 ulp is what NumPy's vector loops promise; exp, logistic, expm1 and softplus
+                 with u absolute, since common formulas lose that much
 
 A comparison that the bands leave open is hulled in `where`, and asked of `Paths` in an `if`, so that both branches are run.
 """
@@ -152,6 +152,9 @@ class Banded:
 
     def __ge__(self, other: Any) -> Mask:
         return self._compare(other, np.greater_equal)
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("==: expected <, <=, > or >= because equality of numbers with bands is never certain, got ==")
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -326,8 +329,8 @@ class Bands:
         return self.rounded(v, e + 7 * self.u * size + absolute, may_underflow=True)
 
     def exp(self, x: Banded) -> Banded:
-        """eˣ."""
-        return self._function("exp", x, lambda v, e: np.exp(v + e))
+        """eˣ; u absolute, since the derivative of "elu" is taken as its value plus 1."""
+        return self._function("exp", x, lambda v, e: np.exp(v + e), 2 * self.u)
 
     def expm1(self, x: Banded) -> Banded:
         """eˣ − 1; u absolute, since eˣ − 1 is in use."""

@@ -20,7 +20,7 @@ FORMAT = "stepgauge case 1"
 
 
 class Layout(NamedTuple):
-    """How a candidate writes a layer: declared, never guessed.
+    """How a candidate writes "W" and "b": declared, never guessed.  Every other quantity is written as the method's Trace says.
 
     kernel   "out_in": W (d_out, d_in); "in_out": W (d_in, d_out).
     bias     "separate": a list "b" beside "W"; "column": the last column of W (the last row where kernel is "in_out").

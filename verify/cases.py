@@ -63,14 +63,15 @@ def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case,
 def _case(method: str, name: str, index: int) -> Case:
     rng = np.random.default_rng(1000 + index)
     model, N, steps = _NETS.get(name, _NETS["plain"])
+    sizes = [N, max(1, N - 2), *[N] * (steps - 2)]              # not all alike: a mean is over the batch at hand
     params = nets.init(model, seed=index)
     params = tuple(nets.Layer(W, b + 0.1 * rng.standard_normal(b.shape)) for W, b in params)
     if name == "digits":
         images, labels = digits()
-        order = rng.permutation(len(labels))[: N * steps].reshape(steps, N)
+        order = np.split(rng.permutation(len(labels))[: sum(sizes)], np.cumsum(sizes)[:-1])
         batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
-        batches = tuple(_batch(model, N, rng) for _ in range(steps))
+        batches = tuple(_batch(model, size, rng) for size in sizes)
     if name == "dead":
         b = params[0].b.copy()
         b[1] = -100.0
@@ -120,4 +121,4 @@ _NETS = {
     "large": (nets.mlp((3, 4, 3), ("tanh", "linear"), "softmax_ce"), 5, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
 }
-"""Model, batch size and number of steps; names that are not here take those of "plain"."""
+"""Model, batch size (of all but the second batch, which is smaller) and steps; names that are not here are as "plain"."""

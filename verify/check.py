@@ -14,7 +14,7 @@ from .cases import cases as suite
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import PAPER, Convention, by_tensor, replay, rounding_ratio, settled, worst
+from .replay import EXPLAINED, PAPER, Convention, by_tensor, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, run
 
@@ -81,8 +81,8 @@ class _Judged:
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""
-        bad = [line for line in report.lines if line.verdict == report.verdict]
-        if report.verdict not in ("FAIL", "GREY") or not bad or self.case.dtype != "float64":
+        bad = [line for line in report.lines if line.verdict == "FAIL"]
+        if not bad or self.case.dtype != "float64":
             return report
         try:
             case = self.case.in_dtype("float32")
@@ -90,7 +90,7 @@ class _Judged:
         except Misbehaved:
             return report
         ratios = [rounding_ratio(line, lines) for line in bad]
-        return replace(report, verdict=settled(report.verdict, ratios), ratio32=ratios[0])
+        return replace(report, verdict=settled(ratios), ratio32=ratios[0])
 
 
 def _report(method: str, judged: list[_Judged]) -> Report:
@@ -99,13 +99,14 @@ def _report(method: str, judged: list[_Judged]) -> Report:
     report = Report(method, names, tuple(reports), by_tensor=by_tensor(METHODS[method]))
     if report.verdict != "FAIL" or report.divergence is None:
         return report
-    known = CONVENTIONS.get(method, ())
+    failed = [case for case, old in zip(judged, reports, strict=True) if old.verdict == "FAIL"]
+    right = {name for name, row in report.coverage.items() if row["compared"]} - set(report.failing)
+    known = [convention for convention in CONVENTIONS.get(method, ()) if not convention.names() <= right]
     for conventions in [*((c,) for c in known), *combinations(known, 2)]:
         both = _together(conventions)
         if both is None:
             continue
-        failed = [case for case, old in zip(judged, reports, strict=True) if old.verdict == "FAIL"]
-        if not all(case.under(both).verdict in ("PASS", "UNINFORMATIVE") for case in failed):
+        if {case.under(both).verdict for case in failed} not in EXPLAINED:
             continue
         if not both.legitimate:
             return replace(report, explanations=(both.text,))

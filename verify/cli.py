@@ -57,11 +57,20 @@ def load(place: str) -> Callable[..., Any]:
 
 def _check(options: argparse.Namespace) -> int:
     candidate = load(options.candidate)
+    given = {name for name, value in vars(options).items() if value is not None}
     if options.method in PROCEDURES:
-        return _print(check(options.method, candidate, time_limit=options.time_limit, bad_input=options.bad_input), options.json)
-    chosen = cases(options.method, options.case or None, options.dtype)
-    layout = Layout(options.kernel, options.bias)
+        _not_for(given, ("case", "dtype", "kernel", "bias"), "a procedure is judged on its own inputs, in both dtypes")
+        return _print(check(options.method, candidate, time_limit=options.time_limit, bad_input=bool(options.bad_input)),
+                      options.json)
+    _not_for(given, ("bad_input",), "a method is judged on cases that it can go through")
+    chosen = cases(options.method, options.case, options.dtype or "float64")
+    layout = Layout(options.kernel or "out_in", options.bias or "separate")
     return _print(check(options.method, candidate, chosen, layout=layout, time_limit=options.time_limit), options.json)
+
+
+def _not_for(given: set[str], names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        expect(name not in given, f"--{name.replace('_', '-')}", "nothing", why, "the option")
 
 
 def _judge_files(options: argparse.Namespace) -> int:
@@ -124,11 +133,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("method", help="a method or procedure of `stepgauge list`")
     command.add_argument("candidate", help="FILE.py:NAME")
     command.add_argument("--case", action="append", help="one case by name, instead of the suite (may be repeated)")
-    command.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-    command.add_argument("--kernel", choices=("out_in", "in_out"), default="out_in", help="how the candidate writes W")
-    command.add_argument("--bias", choices=("separate", "column"), default="separate", help="where it writes b")
+    command.add_argument("--dtype", choices=("float64", "float32"), help="of the cases (float64)")
+    command.add_argument("--kernel", choices=("out_in", "in_out"), help="how the candidate writes W (out_in)")
+    command.add_argument("--bias", choices=("separate", "column"), help="where it writes b (separate)")
     command.add_argument("--time-limit", type=float, default=60, metavar="S", help="seconds between two steps")
-    command.add_argument("--bad-input", action="store_true", help="expect a procedure to refuse what the reference refuses")
+    command.add_argument("--bad-input", action="store_const", const=True,
+                         help="expect a procedure to refuse what the reference refuses")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
 
     command = commands.add_parser("judge-files", help="judge a trajectory written to a folder by any language")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import namespace
 from ..reference.parts import lbfgs
+from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
 from .bands import Banded
 
@@ -28,6 +29,16 @@ def dense_solve(lam: Any, J: Array, H: Array, g: Array, *, N2: int) -> Array:
     return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
 
 
+def shrunk(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
+    """θ(1 − αγ) − αp for theta, p of one shape: weight decay as many write it."""
+    return theta * (1 - alpha * namespace(theta).const(gamma)) - alpha * p
+
+
+def _descend(theta: Banded, p: Banded, alpha: Any, gamma: Any) -> Banded:
+    after = descend(theta, p, alpha, gamma)
+    return Banded(after.v, np.maximum(after.e, shrunk(theta, p, alpha, gamma).e), after.space) if gamma else after
+
+
 def _bfgs_H(H: Banded, s: Banded, y: Banded) -> Banded:
     update = bfgs_H.trusted(H, s, y)
     return Banded(update.v, np.maximum(update.e, product_form(H, s, y).e), update.space)
@@ -38,5 +49,6 @@ def _updated(H: Any, s: Banded, y: Banded) -> Any:
     return _bfgs_H(H, s, y) if isinstance(after, Banded) and after is not H else after
 
 
-WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated})}
+WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
+         "descend": _descend}
 """What a step finds under the names that it imports, where it runs on bands."""

@@ -34,8 +34,11 @@ GREY = 8
 INFORMATIVE = 1e-2
 """A band wider than this share of the largest entry decides nothing."""
 
-ROUNDING, FORMULA = 1e7, 1e3
+ROUNDING, FORMULA = 1e6, 1e3
 """The error in float32 over that in float64: above the first it comes from rounding, below the second from the formula."""
+
+ROOM = 1 + 2.0**-30
+"""Bands are computed in float64 themselves: this much more than they say is within them."""
 
 
 class Line(NamedTuple):
@@ -45,8 +48,10 @@ class Line(NamedTuple):
     tag                   the paper line.
     ratio                 the largest error in bands (0 where exact; infinite for nan or a wrong exact value).
     entry                 the index of that entry; observed, expected, error, band: its numbers.
-    relative              the largest error over the largest expected entry, for float32 against float64.
-    informative           is some entry's band below 1e-2 of the largest entry?
+    relative              the largest error over the largest expected entry, among the entries beyond their band if there are any:
+                          for float32 against float64.
+    informative           is some entry's band below 1e-2 of the largest entry (of the largest change, for the parameters)?
+    undecided             has a decision before it, in the same step, been within the bands?
     values                the observed and the expected array, for explanations.
     """
 
@@ -62,6 +67,7 @@ class Line(NamedTuple):
     band: float
     relative: float
     informative: bool
+    undecided: bool
     values: tuple[Any, Any]
 
     @property
@@ -88,27 +94,38 @@ class Convention(NamedTuple):
     start: Mapping[str, str] = {}
     legitimate: bool = True
 
+    def names(self) -> set[str]:
+        """The quantities that it changes."""
+        whole = [key.rpartition(".")[2] for key in (*self.rewrites, *self.start)]
+        return {name.strip() for names in whole for name in names.split(",")}
+
 
 PAPER = Convention("as printed")
 
+EXPLAINED = ({"PASS"}, {"PASS", "UNINFORMATIVE"})
+"""The verdicts that all failed cases together have under a convention that explains them."""
 
-def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded) -> Line:
-    """One Line from what a candidate shows and what the line gives."""
+
+def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded, moved_from: Any = None) -> Line:
+    """One Line from what a candidate shows and what the line gives; `moved_from`: the parameters that the line has changed."""
     expected = value.v.astype(np.float64)
+    undecided = bool(value.space.paths.taken)
     if not expected.size:                      # an L-BFGS memory that is empty on both sides
-        return Line(step, name, index, tag, 0.0, (), 0.0, 0.0, 0.0, 0.0, 0.0, False, (observed, expected))
+        return Line(step, name, index, tag, 0.0, (), 0.0, 0.0, 0.0, 0.0, 0.0, False, undecided, (observed, expected))
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
-    band = value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
+    band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
     scale = float(np.abs(expected).max(initial=0))
-    worst = float(error.max(initial=0))
+    beyond = ratio > 1
+    worst = float(error[beyond if beyond.any() else ...].max())
+    told = scale if moved_from is None else float(np.abs(expected - moved_from.v.astype(np.float64)).max())
     entry = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
     return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
                 float(error[entry]), float(band[entry]), worst / scale if scale else worst,
-                bool(((band <= INFORMATIVE * scale) | (band == 0)).any()), (observed, expected))
+                bool((band <= INFORMATIVE * told).any()) and told > 0, undecided, (observed, expected))
 
 
 def worst(lines: Iterable[Line]) -> str:
@@ -124,14 +141,13 @@ def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     return same[0].relative / line.relative if comparable else None
 
 
-def settled(verdict: str, ratios: list[float | None]) -> str:
-    """FAIL or GREY after the float32/float64 ratios, line by line, have told rounding from formula.
+def settled(ratios: list[float | None]) -> str:
+    """FAIL or UNSTABLE, after the float32/float64 ratios of the failing lines have told rounding from formula.
 
     One line whose error hardly changes is a wrong formula, whatever rounding does to the others; else the first line decides.
     """
-    if any(ratio is not None and ratio < FORMULA for ratio in ratios):
-        return "FAIL"
-    return "UNSTABLE" if verdict == "FAIL" and (ratios[0] or 0) > ROUNDING else verdict
+    formula = any(ratio is not None and ratio < FORMULA for ratio in ratios)
+    return "UNSTABLE" if not formula and (ratios[0] or 0) > ROUNDING else "FAIL"
 
 
 def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAPER) -> list[Line]:
@@ -164,7 +180,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
             for space.paths in every_path():
-                now = _Step(k, step, case, space, [])
+                now = _Step(k, step, case, space, [], params)
                 try:
                     branches.append((now.lines, source["step"](case.model, params, state, batch, case.hyper)))
                 except NotFinite as stopped:
@@ -197,10 +213,11 @@ class NotFinite(Exception):
 class _Step:
     """One step's stops: compares what is exposed and hands the candidate's bits back."""
 
-    def __init__(self, k: int, exposed: dict[str, Any], case: Case, space: Bands, lines: list[Line]) -> None:
+    def __init__(self, k: int, exposed: dict[str, Any], case: Case, space: Bands, lines: list[Line], before: Any = None) -> None:
         self.k, self.exposed, self.case, self.space, self.lines = k, exposed, case, space, lines
         method = METHODS[case.method]
         self.quantities = {*method.LINES, *method.State._fields}
+        self.moved_from = {"theta": nets.tensors(before), "W": joined(before)} if before else {}
         self.met: Counter[str] = Counter()
 
     def stop(self, tag: str, name: Any, value: Any) -> Any:
@@ -220,7 +237,8 @@ class _Step:
         observed = self.exposed[name][index]
         expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
-        line = compare(self.k, name, index, tag, observed, value)
+        moved_from = self.moved_from[name][index] if name in self.moved_from else None
+        line = compare(self.k, name, index, tag, observed, value, moved_from)
         self.lines.append(line)
         if not np.isfinite(observed).all():
             raise NotFinite
@@ -238,13 +256,16 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
     count = len(case.params) * (2 if by_tensor(method) else 1)
     checked = []
-    for step in steps:
+    for k, step in enumerate(steps, start=case.steps + 1 - len(steps)):
         step = dict(step)
         W, b = step.pop("W", None), step.pop("b", None)
         for name in step:
             expect(name in known, name, f"one of W, b, {', '.join(sorted(known))}",
                    "these are the Trace and State names of the method", repr(name), Misbehaved)
-        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items() if isinstance(values, list)}
+        if "k" in step:
+            shown = step.pop("k")
+            expect(np.shape(shown) == () and shown == k, "k", k, "it counts the steps taken", shown, Misbehaved)
+        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
         theta = parameters(W, b, case)
         step["theta"] = theta
         step["W"] = [np.concatenate([W, b[:, None]], axis=1) for W, b in zip(theta[0::2], theta[1::2], strict=True)]

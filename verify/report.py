@@ -29,7 +29,12 @@ class CaseReport:
     lines: tuple[Line, ...] = ()
     reason: str = ""
     ratio32: float | None = None
-    """Error in float32 over error in float64 at the first failing line: about 1 for a wrong formula, above 1e7 for rounding."""
+    """Error in float32 over error in float64 at the first failing line: about 1 for a wrong formula, above 1e6 for rounding."""
+
+    @property
+    def undecided(self) -> list[int]:
+        """Steps in which a decision lay within rounding, so that both ways were followed and the kinder one counted."""
+        return sorted({line.step for line in self.lines if line.undecided})
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Is the candidate right, as far as it shows itself?  (GREY is: rounding, by the float32/float64 ratio.)"""
+        """Is the candidate right, as far as it shows itself?  (GREY, up to 8 bands, is what an unstable right formula may need.)"""
         return self.verdict in ("PASS", "GREY")
 
     @property
@@ -123,8 +128,8 @@ class Report:
             "subject": self.subject, "verdict": self.verdict, "ok": self.ok,
             "divergence": divergence and vars(divergence), "failing": self.failing, "coverage": self.coverage,
             "explanations": self.explanations,
-            "cases": [{"case": case.case, "verdict": case.verdict, "reason": case.reason, "compared": len(case.lines)}
-                      for case in self.cases]}), indent=1, allow_nan=False)
+            "cases": [{"case": case.case, "verdict": case.verdict, "reason": case.reason, "compared": len(case.lines),
+                       "undecided_steps": case.undecided} for case in self.cases]}), indent=1, allow_nan=False)
 
     def __rich__(self) -> Any:
         """The page."""
@@ -138,14 +143,18 @@ class Report:
                               if d.band else f"    observed {d.observed:.17g}\n    expected {d.expected:.17g} exactly"))
             if d.ratio32 is not None:
                 parts.append(Text(f"    error in float32 over error in float64: {d.ratio32:.3g} "
-                                  "(near 1: a wrong formula; above 1e7: rounding)"))
+                                  "(near 1: a wrong formula; above 1e6: rounding)"))
             parts.append(Text("  Lines that fail on their own inputs: "
                               + ", ".join(f"{name} ({tag})" for name, tag in self.failing.items())))
         for explanation in self.explanations:
             parts.append(Text(f"  {'Cause' if not self.ok else 'Convention'}: {explanation}", style="bold"))
+        for reason in dict.fromkeys(case.reason for case in self.cases if case.reason):
+            names = "; ".join(case.case for case in self.cases if case.reason == reason)
+            parts.append(Text(f"  {reason}\n    in {names}"))
         for case in self.cases:
-            if case.reason:
-                parts.append(Text(f"  {case.case}: {case.reason}"))
+            if case.undecided:
+                parts.append(Text(f"  {case.case}: a decision lies within rounding and was followed both ways "
+                                  f"(step {', '.join(map(str, case.undecided))})"))
         parts.append(Text(""))
         parts.append(self._table())
         return Panel(Group(*parts), expand=False, border_style=colour)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import itertools
 import queue
@@ -40,7 +41,7 @@ def produced(work: Callable[[], Iterable[Any]], what: str, time_limit: float) ->
         except BaseException as error:   # whatever it is, it is the candidate's and becomes part of the verdict
             items.put(error)
 
-    threading.Thread(target=working, daemon=True).start()
+    threading.Thread(target=contextvars.copy_context().run, args=(working,), daemon=True).start()
     for count in itertools.count():
         try:
             item = items.get(timeout=time_limit)

@@ -82,6 +82,19 @@ def with_hyper(subject, name, **changes):
     return (dataclasses.replace(case, name=f"{name} with {', '.join(changes)}", hyper=case.hyper._replace(**changes)),)
 
 
+def kinked(subject):
+    """Integers times tenths: pre-activations of exactly 0 come out as 0 or as a last bit, by the order of the sum."""
+    case, = verify.cases(subject, ["plain"])
+    rng = np.random.default_rng(99)
+    tenths = tuple(nets.Layer(rng.integers(-3, 4, W.shape) / 10, rng.integers(-3, 4, b.shape) / 10) for W, b in case.params)
+    batches = tuple(batch._replace(x=rng.integers(-2, 3, batch.x.shape).astype(float)) for batch in case.batches)
+    case = dataclasses.replace(case, name="kinked", params=tenths, data=batches, batches=batches)
+    h = batches[0].x @ tenths[0].W.T + tenths[0].b
+    assert (np.rint(10 * h) == 0).any()
+    assert (h[np.rint(10 * h) == 0] != 0).any()
+    return (case,)
+
+
 class Flat:
     """A list of tensors as one long vector, and back."""
 
@@ -718,6 +731,9 @@ VARIANTS: list[Variant] = [
             ("labels", "narrow", "degenerate")),
     Variant("sgd_m", "gradient by textbook formulas: 1/cosh², (1 + tanh)/2, exp(z − log Σ exp z)",
             partial(sgd_textbook, gradient=by_other_formulas), (*SMALL, "large", "probabilities", "narrow")),
+    Variant("sgd_m", "pre-activations at the kink of ReLU, loops over examples", partial(sgd_textbook, gradient=by_loops),
+            kinked("sgd_m")),
+    Variant("sgd_m", "pre-activations at the kink of ReLU, einsum", partial(sgd_textbook, gradient=by_einsum), kinked("sgd_m")),
     *of("sgd_m", sgd_flat, sgd_differences, sgd_unrolled, sgd_in_place, sgd_scaled_buffer),
     Variant("sgd_m", sgd_in_out.__doc__, sgd_in_out, layout=IN_OUT),
     Variant("sgd_m", sgd_bias_column.__doc__, sgd_bias_column, layout=COLUMN),
@@ -736,6 +752,8 @@ VARIANTS: list[Variant] = [
             partial(adam_textbook, gradient=by_autograd, expose=()), (*SMALL, "penalty")),
     Variant("adam", "gradient by complex step, m and p exposed",
             partial(adam_textbook, gradient=by_complex_step, expose=("m", "p")), ("labels", "narrow", "degenerate")),
+    Variant("adam", "pre-activations at the kink of ReLU, sums correctly rounded", partial(adam_textbook, gradient=by_exact_sums),
+            kinked("adam")),
     *of("adam", adam_efficient, adam_library, adam_running_powers, adam_flat_expm1, adam_scalars, adam_unrolled),
     Variant("adam", adam_decay_first.__doc__, adam_decay_first, with_hyper("adam", "labels", gamma=0.5)),
     Variant("adam", "float32, constants as Python floats", adam_textbook, float32("adam", *SMALL)),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from correct_variants import batches_of, by_layer, second_moment, start, with_hyper
 from gradients import D_PHI_OF_OUTPUT, PHI, activations, batched, mean_loss, penalized, per_example, residual
-from stepgauge import nets, verify
+from stepgauge import verify
 from stepgauge.reference.parts.descent import StepDecay
 
 EXPOSED = {"sgd_m": ("g", "g_h"), "adam": ("g", "m", "v", "m_h", "v_h", "p"), "rmsprop": ("g", "m", "v", "p")}
@@ -69,14 +69,6 @@ def short(cases, steps=2):
 def on(subject, *names, steps=2):
     """Short cases of the suite."""
     return short(verify.cases(subject, names), steps)
-
-
-def uneven(subject, name):
-    """A case whose second batch has two examples only, in the data of the warm start too."""
-    case, = verify.cases(subject, [name])
-    first, second, *others = case.batches
-    batches = (first, nets.Batch(second.x[:2], second.y[:2]), *others)
-    return short([dataclasses.replace(case, name=f"{name}, uneven", batches=batches, data=batches)])
 
 
 # Whole methods, line by line ---------------------------------------------------------------------------------------------
@@ -362,7 +354,7 @@ gradient(scaled(lambda case, batch: 1 / case.model.layers[-2].width), "a mean ov
 gradient(scaled(lambda case, batch: 2), "the loss without its factor 1/2")
 gradient(scaled(lambda case, batch: 1 + 1e-6), "off in the sixth digit")
 gradient(scaled(lambda case, batch: 1 + 1e-12), "off in the twelfth digit")
-gradient(nominal_batch_size, cases=uneven("sgd_m", "labels"))
+gradient(nominal_batch_size, cases=on("sgd_m", "labels"))
 gradient(same_batch)
 gradient(transposed_kernels)
 gradient(last_bias_missing)
@@ -475,7 +467,7 @@ adam("theta", "the decay is divided by √v̂ + ε as well", short(with_hyper("a
 
 rmsprop = partial(line, "rmsprop")
 rmsprop("v", v_0_of_first_batch.__doc__, v_0=v_0_of_first_batch)
-rmsprop("v", v_0_unweighted.__doc__, uneven("rmsprop", "plain"), v_0=v_0_unweighted)
+rmsprop("v", v_0_unweighted.__doc__, on("rmsprop", "plain"), v_0=v_0_unweighted)
 rmsprop("v", v_0_square_of_mean.__doc__, v_0=v_0_square_of_mean)
 rmsprop("v", "centred: g² − m², cut at 0", v=lambda o: o.beta2 * o.v + (1 - o.beta2) * (o.g**2 - o.m**2).clip(0))
 rmsprop("v", "β₂ and 1 − β₂ exchanged", v=lambda o: (1 - o.beta2) * o.v + o.beta2 * o.g**2)
@@ -658,7 +650,7 @@ def double_only_once(s, y, H, *, mu1, mu2):
     return mix(theta_of(s @ y, y @ H @ y, mu1), s, H @ y), y
 
 
-@slip("damping.double_damping", "s_t")
+@slip("damping.double_damping", "s_t y_t")
 def double_other_order(s, y, H, *, mu1, mu2):
     """B = I first, H second."""
     y_t = mix(theta_of(s @ y, s @ s, mu2), y, s)
@@ -678,6 +670,35 @@ def double_hidden_eps(s, y, H, *, mu1, mu2):
     s_t = mix(theta_of(s @ y, y @ H @ y, mu1), s, H @ y)
     ss, sy = s_t @ s_t, s_t @ y
     return s_t, mix((1 - mu2) * ss / (ss - sy + 1e-10) if sy < mu2 * ss else 1.0, y, s_t)
+
+
+@slip("damping.powell_identity", "y_t")
+def identity_capped(s, y, *, mu):
+    """θ is kept above 1/20."""
+    return s, mix(max(theta_of(s @ y, s @ s, mu), 0.05), y, s)
+
+
+@slip("damping.powell_on_H", "s_t")
+def powell_on_H_default_mu(s, y, H, *, mu):
+    """μ = 0.25 whatever was asked."""
+    return mix(theta_of(s @ y, y @ H @ y, 0.25), s, H @ y), y
+
+
+@slip("quasi_newton.broyden_H", "result")
+def broyden_half(H, s, y, *, phi):
+    """φ = 1/4 whatever was asked."""
+    Hy = H @ y
+    h = s / (s @ y) - Hy / (y @ Hy)
+    return H - np.outer(Hy, Hy) / (y @ Hy) + np.outer(s, s) / (s @ y) + 0.25 * (y @ Hy) * np.outer(h, h)
+
+
+@slip("quasi_newton.bfgs_H", "result")
+def bfgs_guarded(H, s, y):
+    """The pair is passed over where the cosine of s and y is below 1/10."""
+    if s @ y < 0.1 * np.sqrt((s @ s) * (y @ y)):
+        return np.array(H)
+    V = np.eye(len(s), dtype=H.dtype) - np.outer(s, y) / (s @ y)
+    return V @ H @ V.T + np.outer(s, s) / (s @ y)
 
 
 @slip("damping.dp_dlm", "y_t")

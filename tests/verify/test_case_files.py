@@ -50,7 +50,7 @@ def sampled_case(tmp_path):
     rng = np.random.default_rng(0)
     first, second, *others = case.batches
     first = first._replace(y_sampled=rng.integers(0, 2, 7), curvature=np.array([0, 2, 3]))
-    second = second._replace(curvature=others[0]._replace(y_sampled=rng.integers(0, 2, 7)), y_sampled=rng.integers(0, 2, 7))
+    second = second._replace(curvature=others[0]._replace(y_sampled=rng.integers(0, 2, 7)), y_sampled=rng.integers(0, 2, 5))
     case = dataclasses.replace(case, batches=(first, second, *others), data=(second,), layout=Layout("in_out", "column"),
                                hyper=case.hyper._replace(alpha=StepDecay(0.1, 0.5, 3), eta=1e-3, gamma=0.25))
     case.save(tmp_path / "all")
@@ -314,7 +314,7 @@ def test_a_malformed_array_is_refused_with_its_file(folder, what):
     ("params_1_b.npy", np.zeros(3), r"params\[1\].b: expected shape \(2,\)"),
     ("batch_1_x.npy", np.zeros((5, 4)), r"x: expected shape \('N', 3\)"),
     ("batch_1_x.npy", np.zeros((0, 3)), "x: expected at least one example"),
-    ("batch_1_y.npy", np.zeros((4, 2)), r"y: expected shape \(5, 2\)"),
+    ("batch_1_y.npy", np.zeros((4, 2)), r"y: expected shape \(3, 2\)"),
     ("data_0_y.npy", np.zeros((5, 3)), r"y: expected shape \(5, 2\)"),
 ])
 def test_a_wrong_shape_is_refused_with_its_field(folder, name, array, message):

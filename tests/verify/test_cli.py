@@ -116,6 +116,17 @@ def test_check_takes_cases_dtypes_and_layouts(capsys, file):
 
 
 @pytest.mark.parametrize(
+    ("subject", "option"),
+    [("damping.double_damping", ["--dtype", "float64"]), ("damping.double_damping", ["--case", "plain"]),
+     ("damping.double_damping", ["--kernel", "in_out"]), ("damping.double_damping", ["--bias", "column"]),
+     ("sgd_m", ["--bad-input"])],
+)
+def test_options_that_mean_nothing_here_are_refused(capsys, file, subject, option):
+    code, _, error = said(capsys, "check", subject, f"{file}:right", *option)
+    assert (code, error.startswith(f"stepgauge: {option[0]}: expected nothing because")) == (2, True)
+
+
+@pytest.mark.parametrize(
     "arguments", [["--dtype", "float16"], ["--kernel", "io"], ["--bias", "row"], ["--time-limit", "soon"], ["--colour"]]
 )
 def test_options_that_there_are_not_end_with_2(capsys, file, arguments):

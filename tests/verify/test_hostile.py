@@ -385,7 +385,7 @@ PROCEDURE_WAYS = {
     "returns one of two": (lambda *args, **mus: (_dd(*args, **mus).s_t,), "candidate: expected y_t in what it returns"),
     "returns one array": (lambda *args, **mus: _dd(*args, **mus).s_t, "candidate: expected s_t in what it returns"),
     "returns other names": (lambda *args, **mus: {"s": _dd(*args, **mus).s_t}, "candidate: expected s_t in what it returns"),
-    "returns a wrong shape": (lambda *args, **mus: tuple(t[None] for t in _dd(*args, **mus)), "s_t: expected shape (1,)"),
+    "returns a wrong shape": (lambda *args, **mus: tuple(t[None] for t in _dd(*args, **mus)), "s_t: expected shape (3,)"),
     "returns float32": (lambda *args, **mus: tuple(t.astype(np.float32) for t in _dd(*args, **mus)), "s_t: expected float64"),
     "returns lists": (lambda *args, **mus: tuple(t.tolist() for t in _dd(*args, **mus)), "s_t: expected an array"),
     "returns ragged lists": (lambda *args, **mus: {"s_t": [[1.0], [2.0, 3.0]], "y_t": [1.0]}, "s_t: expected an array"),
@@ -445,3 +445,13 @@ def test_what_no_later_line_can_start_from_is_a_failure_of_its_own_line(bad):
     report = verify.check("smw.solve_with_inverse", candidate)
     assert (report.verdict, report.divergence.quantity) == ("FAIL", "D")
     assert report.failing == {"D": "R(5.6)"}
+
+
+def test_a_candidate_runs_in_the_context_of_its_caller(mine):
+    def dividing(case):
+        np.ones(1) / np.zeros(1)
+        yield from mine()(case)
+
+    with np.errstate(divide="ignore"):
+        assert verify.check("sgd_m", dividing, ["plain"]).verdict == "PASS"
+    assert "divide by zero" in verify.check("sgd_m", dividing, ["plain"]).cases[0].reason

@@ -236,7 +236,7 @@ def test_the_inputs_set_the_traps_that_their_names_claim():
             assert not y.any()
         if kind == "at the switch":
             assert sy == mu1 * yHy
-    assert len(inputs) == 29
+    assert len(inputs) == 33
     for name, procedure in PROCEDURES.items():
         names = [call.name for call in procedure.inputs()]
         assert len(set(names)) == len(names) > 0, name

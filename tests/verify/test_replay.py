@@ -225,7 +225,6 @@ def test_a_right_formula_with_some_rounding_is_grey_and_with_much_it_is_unstable
     assert report.ok
     assert report.divergence is None
     assert 1 < report.coverage["g_h"]["worst"] <= GREY
-    assert all(case.ratio32 > ROUNDING for case in report.cases if case.verdict == "GREY")
     report = verify.check("sgd_m", mine(_unstable(2**20)), ["plain", "labels"])
     assert report.verdict == "UNSTABLE"
     assert not report.ok
@@ -254,24 +253,20 @@ def test_code_that_cannot_run_in_float32_has_no_ratio(mine, no_explanations):
 
 
 SETTLED = [
-    ("FAIL", [None], "FAIL"),
-    ("FAIL", [1.0], "FAIL"),
-    ("FAIL", [ROUNDING], "FAIL"),
-    ("FAIL", [5e8], "UNSTABLE"),
-    ("FAIL", [5e8, None, ROUNDING], "UNSTABLE"),
-    ("FAIL", [5e8, 5e8, 1.0], "FAIL"),
-    ("FAIL", [None, 5e8], "FAIL"),
-    ("GREY", [None], "GREY"),
-    ("GREY", [5e8], "GREY"),
-    ("GREY", [FORMULA], "GREY"),
-    ("GREY", [1.0], "FAIL"),
-    ("GREY", [5e8, 1.0], "FAIL"),
+    ([None], "FAIL"),
+    ([1.0], "FAIL"),
+    ([ROUNDING], "FAIL"),
+    ([5e8], "UNSTABLE"),
+    ([5e8, None, ROUNDING], "UNSTABLE"),
+    ([5e8, FORMULA], "UNSTABLE"),
+    ([5e8, 5e8, 1.0], "FAIL"),
+    ([None, 5e8], "FAIL"),
 ]
 
 
-@pytest.mark.parametrize(("verdict", "ratios", "after"), SETTLED)
-def test_what_the_ratios_of_errors_settle(verdict, ratios, after):
-    assert settled(verdict, ratios) == after
+@pytest.mark.parametrize(("ratios", "after"), SETTLED)
+def test_what_the_ratios_of_errors_settle(ratios, after):
+    assert settled(ratios) == after
 
 
 def test_a_wrong_line_is_a_failure_however_unstable_an_earlier_one_is(mine, no_explanations):
@@ -326,7 +321,7 @@ def test_a_band_that_is_wide_decides_nothing(mine, error, verdict):
 
 
 def test_an_exact_value_admits_no_difference_but_underflow(mine):
-    assert _line(mine, 0.0, 0.0, 0.0).verdict == "PASS"
+    assert _line(mine, 0.0, 0.0, 0.0).ratio == 0
     assert _line(mine, 5e-324, 0.0, 0.0).ratio == np.inf
     assert _line(mine, 1.0, 0.0).ratio == 0
     assert _line(mine, np.nextafter(1, 2), 0.0).verdict == "FAIL"
@@ -350,6 +345,55 @@ def test_the_worst_of_several_lines(mine):
 def test_the_relative_error_is_the_largest_over_the_largest_expected_entry(mine):
     assert _line(mine, [1000.0, 1100.0, 990.0], 1.0, 1000.0).relative == 0.1
     assert _line(mine, [0.0, 0.25], 1.0, 0.0).relative == 0.25
+
+
+def test_the_relative_error_is_that_of_entries_beyond_their_band(mine):
+    """An entry with a wide band, as at an open kink, must not hide the error of one that is beyond a narrow band."""
+    line = _line(mine, [1000.0, 1100.0, 1010.0], [1.0, 200.0, 1.0], 1000.0)
+    assert (line.verdict, line.entry, line.relative) == ("FAIL", (2,), 0.01)
+
+
+def test_an_entry_on_the_edge_of_its_band_is_within(mine):
+    assert _line(mine, 1.25, 0.25 * (1 - 2.0**-31)).verdict == "UNINFORMATIVE"
+    assert _line(mine, [1.25, 1.0], [0.25 * (1 - 2.0**-31), 1e-3]).verdict == "PASS"
+
+
+def test_exact_zeros_alone_decide_nothing(mine):
+    assert _line(mine, [0.0, 0.0], 0.0, 0.0).verdict == "UNINFORMATIVE"
+    assert _line(mine, [0.0, 1e-300], 0.0, 0.0).verdict == "FAIL"
+
+
+def test_a_step_that_rounding_swallows_decides_nothing(mine):
+    """In float32 a candidate that never moves is as right as any, as long as the step is below the roundoff of W."""
+    def still(case):
+        for _ in case.batches:
+            yield {"W": [np.array(W) for W, _ in case.params], "b": [np.array(b) for _, b in case.params]}
+
+    case, = verify.cases("sgd_m", ["plain"], "float32")
+    case = dataclasses.replace(case, params=tuple(nets.Layer(W, b + 3) for W, b in case.params))
+    small = dataclasses.replace(case, hyper=case.hyper._replace(alpha=1e-10))
+    assert verify.check("sgd_m", still, [small]).verdict == "UNINFORMATIVE"
+    assert verify.check("sgd_m", still, [case]).verdict == "FAIL"
+
+
+def test_the_count_of_steps_is_compared(mine):
+    def counting(case, first=1):
+        for k, step in enumerate(mine()(case), start=first):
+            yield step | {"k": k}
+
+    assert verify.check("sgd_m", counting, ["plain"]).verdict == "PASS"
+    report = verify.check("sgd_m", lambda case: counting(case, 0), ["plain"])
+    assert (report.verdict, report.cases[0].reason) == ("FAIL", "k: expected 1 because it counts the steps taken, got 0")
+
+
+def test_one_array_where_a_list_belongs_is_a_fault_and_not_dropped(mine):
+    def lone(case):
+        for step in mine()(case):
+            yield step | {"g": step["g"][0]}
+
+    report = verify.check("sgd_m", lone, ["plain"])
+    assert report.verdict == "FAIL"
+    assert "g: expected a list of 4 arrays" in report.cases[0].reason
 
 
 def test_the_ratio_of_relative_errors_needs_the_same_comparison(mine):
@@ -377,9 +421,6 @@ def test_what_cannot_be_known_is_uninformative_and_not_ok(mine):
     assert not report.ok
     assert {row["informative_cases"] for row in report.coverage.values()} == {0}
     assert report.coverage["theta"]["compared"] == 2
-    report = verify.check("sgd_m", mine(show=()), [_blind(0.1)])
-    assert report.verdict == "PASS"
-    assert report.coverage["theta"]["informative_cases"] == 1
     report = verify.check("sgd_m", mine(show=()), [_blind(1e17), *verify.cases("sgd_m", ["plain"])])
     assert [case.verdict for case in report.cases] == ["UNINFORMATIVE", "PASS"]
     assert report.verdict == "PASS"
