@@ -57,6 +57,10 @@ class Floats:
         """The n × n identity of this dtype."""
         return self.library.eye(n, dtype=self.dtype, device=self.device)
 
+    def indicator(self, mask: Any) -> Any:
+        """1 where the mask holds, 0 elsewhere, in this dtype."""
+        return self.library.astype(mask, self.dtype)
+
     def all_finite(self, x: Any) -> bool:
         """Is every entry of x a finite number?"""
         return bool(self.library.all(self.library.isfinite(x)))
@@ -120,12 +124,11 @@ class Floats:
     def logistic(self, x: Any) -> Any:
         """1 / (1 + e⁻ˣ), without overflow and to full relative accuracy for either sign of x."""
         z = self.library.exp(-self.library.abs(x))
-        return self.library.where(x >= 0, self.library.ones_like(z), z) / (1 + z)
+        return self.library.maximum(z, self.indicator(x >= 0)) / (1 + z)
 
     def softplus(self, x: Any) -> Any:
         """log(1 + eˣ), without overflow."""
-        zero = self.library.zeros_like(x)
-        return self.library.where(x > 0, x, zero) + self.library.log1p(self.library.exp(-self.library.abs(x)))
+        return self.library.maximum(x, self.zeros(())) + self.library.log1p(self.library.exp(-self.library.abs(x)))
 
     def softmax(self, x: Any) -> Any:
         """e^(x_j) / Σ_i e^(x_i) along the last axis, shifted by the maximum so that nothing overflows."""

@@ -82,6 +82,18 @@ class Objects:
         """Sum over `axis` (all entries where None)."""
         return np.sum(x, axis=axis, keepdims=keepdims)
 
+    def maximum(self, x: Any, y: Any) -> Any:
+        """The larger of two numbers, entry by entry."""
+        return np.where(x > y, x, y)
+
+    def indicator(self, mask: Any) -> Any:
+        """1 where the mask holds, 0 elsewhere, in this arithmetic."""
+        return np.where(mask, self.number(1), self.number(0))
+
+    def triu(self, A: Any) -> Any:
+        """A (n, n) with zeros below its diagonal."""
+        return np.where(np.triu(np.ones(A.shape, dtype=bool)), A, self.number(0))
+
     def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         """Maximum over `axis` (all entries where None)."""
         return np.max(x, axis=axis, keepdims=keepdims)

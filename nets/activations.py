@@ -47,8 +47,8 @@ def _exp_of_negative_part(h: Array) -> Array:
 ACTIVATIONS = {
     "linear": Activation(lambda h: h, _ones, _zeros),
     "relu": Activation(
-        lambda h: _positive(h, h, _zeros(h)),
-        lambda h: _positive(h, _ones(h), _zeros(h)),                                      # φ′(0) = 0
+        lambda h: namespace(h).maximum(h, namespace(h).zeros(())),
+        lambda h: namespace(h).indicator(h > 0),                                          # φ′(0) = 0
         _zeros),
     "logistic": Activation(
         lambda h: namespace(h).logistic(h),

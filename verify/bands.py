@@ -263,6 +263,14 @@ class Bands:
         return Banded(np.where(mask.open, both_v, np.where(mask.yes, yes.v, no.v)),
                       np.where(mask.open, both_e, np.where(mask.yes, yes.e, no.e)), self)
 
+    def maximum(self, x: Banded, y: Banded) -> Banded:
+        """The larger of two numbers, entry by entry: no rounding, and no decision."""
+        return Banded(np.maximum(x.v, y.v), np.maximum(x.e, y.e), self)
+
+    def indicator(self, mask: Mask) -> Banded:
+        """1 where the mask holds, 0 elsewhere; the hull of both where it is open."""
+        return self.where(mask, 1, 0)
+
     def abs(self, x: Banded) -> Banded:
         """|x|."""
         return abs(x)
@@ -282,6 +290,11 @@ class Bands:
         return True
 
     symmetric = positive_definite = all_finite
+
+    def triu(self, A: Banded) -> Banded:
+        """A (n, n) with exact zeros below its diagonal."""
+        above = np.triu(np.ones(A.shape, dtype=bool))
+        return Banded(np.where(above, A.v, flint.arb(0)), np.where(above, A.e, 0), self)
 
     def kron(self, A: Banded, B: Banded) -> Banded:
         """A ⊗ B."""

@@ -38,7 +38,7 @@ class Memory(NamedTuple):
         both = xp.concat([S, Y], axis=1)
         inner = both.T @ X                                                                # R§2.3  (S Y)ᵀ X
         SY = S.T @ Y
-        R = upper_triangle(SY)
+        R = xp.triu(SY)
         RSX = xp.solve(R, inner[:m])                                                      # R§2.3  R⁻¹ Sᵀ X
         top = xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])                 # R§2.3  R⁻ᵀ ((D + YᵀY) R⁻¹Sᵀ − Yᵀ) X
         return X + both @ xp.concat([top, -RSX])                                          # R§2.3
@@ -71,10 +71,3 @@ def updated(H: Any, s: Array, y: Array) -> Any:
     xp = namespace(H.S, s, y)
     S, Y = (xp.concat([M[:, max(0, M.shape[1] - H.p + 1):], v[:, None]], axis=1) for M, v in ((H.S, s), (H.Y, y)))
     return Memory(S, Y, H.p)
-
-
-def upper_triangle(M: Array) -> Array:
-    """M (m, m) with zeros below its diagonal."""
-    xp = namespace(M)
-    rows = [xp.concat([xp.zeros((i,)), M[i, i:]]) for i in range(M.shape[0])]
-    return xp.reshape(xp.concat(rows), M.shape)

@@ -4,8 +4,10 @@ u is the unit of roundoff. NumPy promises exp, log and log1p within 4 ulp, that 
 one u for each +, − and ÷. Below the smallest normal number no relative accuracy is promised, and none is asked for.
 """
 
+from fractions import Fraction
 from math import e, log
 
+import flint
 import mpmath
 import numpy as np
 import pytest
@@ -101,3 +103,24 @@ def test_limits_are_reached_exactly(dtype):
     assert xp.softmax(x[:, None]).tolist() == [[1], [1]]
     assert xp.logsumexp(x) == np.float32(1e4)
     assert xp.logsumexp(x[:, None]).tolist() == [-1e4, 1e4]
+
+
+@pytest.mark.parametrize("number", [Fraction, mpmath.mpf, flint.fmpq, np.float32, np.float64])
+def test_maximum_and_indicator_stay_in_their_arithmetic(number):
+    values = [-2, 0, 3]
+    x = np.array([number(value) for value in values], dtype=object if number not in (np.float32, np.float64) else number)
+    xp = namespace(x)
+    for result, expected in ((xp.maximum(x, xp.zeros(())), [0, 0, 3]), (xp.maximum(xp.zeros(()), -x), [2, 0, 0]),
+                             (xp.indicator(x > 0), [0, 0, 1]), (xp.indicator(x >= 0), [0, 1, 1])):
+        assert result.dtype == x.dtype
+        assert [type(entry) for entry in result] == [type(entry) for entry in x]
+        assert result.tolist() == expected
+
+
+@pytest.mark.parametrize("number", [Fraction, mpmath.mpf, flint.fmpq, np.float32, np.float64])
+def test_triu_cuts_below_the_diagonal(number):
+    M = np.array([[number(10 + 3 * i + j) for j in range(3)] for i in range(3)],
+                 dtype=object if number not in (np.float32, np.float64) else number)
+    kept = namespace(M).triu(M)
+    assert kept.tolist() == [[10, 11, 12], [0, 14, 15], [0, 0, 18]]
+    assert (kept.dtype, {type(entry) for entry in kept.ravel()}) == (M.dtype, {number})

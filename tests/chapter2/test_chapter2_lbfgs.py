@@ -205,13 +205,6 @@ def test_arithmetics_are_not_mixed():
         lbfgs.updated(memory, array([fmpq(1)]), array([fmpq(1)]))
 
 
-def test_upper_triangle_cuts_below_the_diagonal():
-    M = rationals(np.random.default_rng(3), 4, 4) + F(10)
-    kept = lists(lbfgs.upper_triangle(M))
-    assert kept == [[M[i, j] if i <= j else 0 for j in range(4)] for i in range(4)]
-    assert {type(entry) for row in kept for entry in row} <= {F, int}
-
-
 def test_fmpq_and_fractions_agree():
     """The two exact arithmetics give one answer, so that either may stand for ℚ in this folder."""
     pairs = pairs_of(np.random.default_rng(12), 3, 4)

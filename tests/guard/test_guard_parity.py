@@ -146,7 +146,7 @@ PARTS = {
     "mode_products": (lambda T, H, U: tensors.mode_products(T, [H, U, U[:, :2]]), "THU"),
     "tensors.kron": (tensors.kron, "XHU"),
     "limited_memory": (limited_memory, "syX"),
-    "upper_triangle": (lbfgs.upper_triangle, "H"),
+    "triu": (lambda H: namespace(H).triu(H), "H"),
     "updated": (lbfgs.updated, "Hsy"),
     "descend": (lambda s, y: descent.descend(s, y, namespace(s).const(0.5), 0.25), "sy"),
     "learning_rate": (lambda s: descent.learning_rate(descent.StepDecay(0.3, 0.7, 2), 5, s), "s"),

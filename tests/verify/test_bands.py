@@ -705,3 +705,16 @@ def test_whole_lines_in_equal_forms_are_never_beyond_grey(space, name, c):
 def test_equality_is_never_asked_of_bands(space):
     with pytest.raises(TypeError, match="equality of numbers with bands is never certain"):
         bool(space.ones((2,)) == space.ones((2,)))
+
+
+def test_the_larger_of_two_numbers_needs_no_decision(space):
+    x, y = Banded(space.asarray([1.0, 2.0, -3.0]).v, [0.5, 0.0, 0.1], space), Banded(space.zeros((3,)).v, [0.6, 1.0, 0.0], space)
+    z = space.maximum(x, y)
+    assert (z.v.astype(float).tolist(), z.e.tolist()) == ([1, 2, 0], [0.6, 1, 0.1])
+    assert space.paths.taken == []
+
+
+def test_an_indicator_is_the_hull_where_it_is_open(space):
+    x = Banded(space.asarray([1.0, 0.1, -1.0]).v, [0.5, 0.5, 0.5], space)
+    z = space.indicator(x > 0)
+    assert (z.v.astype(float).tolist(), z.e.tolist()) == ([1, 0.5, 0], [0, 0.5, 0])

@@ -47,7 +47,7 @@ SLIPS = {
     },
     "nets.activations": {
         "nets/test_passes_exact.py::test_derivatives_of_piecewise_linear_activations": [
-            ("_positive", "where(h > 0", "where(h >= 0", "relu′(0) = 1"),
+            ("ACTIVATIONS", "indicator(h > 0)", "indicator(h >= 0)", "relu′(0) = 1"),
         ],
         "nets/test_passes_multiprecision.py::test_activations_and_their_two_derivatives": [
             ("_d_logistic", "xp.logistic(h) * xp.logistic(-h)", "h * (1 - h)", "σ(1 − σ) of the pre-activation"),
@@ -67,7 +67,7 @@ SLIPS = {
             ("_d_logistic", "xp.logistic(-h)", "(1 - xp.logistic(h))", "1 − σ(h) cancels for large h"),
         ],
         "nets/test_passes_exact.py::test_the_passes_are_the_loops_over_units": [
-            ("ACTIVATIONS", "_positive(h, h, _zeros(h))", "_positive(h, h, h / 100)", "leaky"),
+            ("ACTIVATIONS", "maximum(h, namespace(h).zeros(()))", "maximum(h, h / 100)", "leaky"),
         ],
     },
     "nets.losses": {
