@@ -429,6 +429,53 @@ def test_err_30_cost_of_k_bfgs_l_needs_p_below_the_layer():
     assert 4 * 1000 * 10 > 100 * (1 * 10**2 + 1 * 10)    # line 17's H_g y, 4 p d_o, beside m d_i² + m d_o: p = 1000, m = 1
 
 
+def test_err_31_lower_bound_of_lemma_2():
+    mu1 = Q(1, 5)
+    B_0, H_bar, used = Q(1), Q(1), []
+    for s, y in [(Q(1), Q(5)), (Q(1), Q(25))]:
+        assert y * H_bar * y / (s * y) <= 1 / mu1, "not skipped: (2.8)'s ratio holds for the matrix of its own step"
+        B = B_0 - B_0 * s * s * B_0 / (s * B_0 * s) + y * y / (s * y)       # p = 1: B_0 and this pair alone
+        H_bar = 1 / B
+        used.append(H_bar)
+    assert used == [Q(1, 5), Q(1, 25)]
+    assert used[0] > 1 / (1 + 1 / mu1) > used[1], "the second is below the printed bound"
+    assert Q(25) * 1 * 25 / (1 * 25) > 1 / mu1, "with H_0, to which the update is applied, (2.8)'s hypothesis fails"
+
+
+def test_err_32_lemma_1_needs_bounded_data():
+    phi, d = 1, 1                                                    # |tanh| <= 1
+    A = outer(bar(exact([10])), bar(exact([10])))                    # the first layer reads x = 10
+    assert list(A @ exact([10, 1])) == [101 * 10, 101 * 1]
+    assert 101 > 1 + phi**2 * d, "an eigenvalue beyond the printed bound"
+    with mpmath.workprec(BITS):
+        a = mpmath.tanh(10)
+        assert a**2 + 1 < 1 + phi**2 * d, "the second layer reads tanh"
+
+
+def test_err_33_line_17_is_a_tie_after_the_first_damping():
+    mu1, mu2, H = Q(1, 5), Q(1, 1000), exact([[2, 0], [0, 1]])
+    decisions = set()
+    for k in range(1, 40):
+        s, y = exact([Q(-1, k), Q(1, 3)]), exact([1, Q(1, 7)])
+        s_t, y_t = damping.double_damping(s, y, H, mu1=mu1, mu2=mu2)
+        assert (s_t != s).any()
+        assert (y_t == y).all(), "the first damping alone acts"
+        assert s_t @ y_t == mu1 * (y_t @ (H @ y_t)), "equality, whatever the pair"
+        s, y, B = (M.astype(float) for M in (s, y, H))
+        s_t, y_t = damping.double_damping(s, y, B, mu1=0.2, mu2=0.001)
+        decisions.add(bool(s_t @ y_t >= 0.2 * (y_t @ (B @ y_t))))
+    assert decisions == {True, False}, "in floats some are used and some are skipped"
+
+
+def test_err_34_algorithm_7_never_computes_its_momentum():
+    beta, gradient, W = Q(9, 10), exact([1, -2]), exact([3, 4])
+    D_h, printed = exact([0, 0]), W
+    for _ in range(3):
+        printed = printed - D_h                                      # lines 5 and 6 with H_a = H_g = I, α = 1
+    assert (printed == W).all()
+    D_h = beta * D_h + (1 - beta) * gradient                         # Section 2.5.2, missing between lines 4 and 5
+    assert (W - D_h == W - gradient / 10).all()
+
 
 def numbers_in(text):
     return {int(n) for n in re.findall(r"\bERR-(\d+)", text)}
