@@ -1,6 +1,7 @@
 """Seconds and memory of one optimizer step, beside the floor that its matrix products alone set, measured in the same run.
 
     python benchmarks/steps.py [--methods kbfgs20 kfac20] [--dtypes float32 float64] [--repeats 5] [--json FILE]
+    python benchmarks/steps.py --show FILE
 
 The net is the MNIST autoencoder of R Table 2.4, batch 1000. For each method and dtype the columns are
 
@@ -20,11 +21,13 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = THREADS
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -34,7 +37,6 @@ from stepgauge import nets
 from stepgauge.arrays import cast
 from stepgauge.reference import METHODS
 from stepgauge.verify.progress import progress
-import itertools
 
 WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 ACTIVATIONS = ("relu", "relu", "relu", "linear", "relu", "relu", "relu", "linear")
@@ -172,25 +174,33 @@ def filled(memory):
     return memory._replace(S=np.concatenate([memory.S, s], 1), Y=np.concatenate([memory.Y, s + noise], 1))
 
 
+def page(measured):
+    """The table of one run."""
+    table = Table("method", "dtype", "step ms", "floor ms", "stream ms", "ratio", "peak MiB", box=None,
+                  title=f"autoencoder, batch {N}, {measured['threads']} threads, NumPy {measured['numpy']}, {measured['machine']}")
+    for row in measured["rows"]:
+        table.add_row(row["method"], row["dtype"], *(f"{row[key]:.0f}" for key in ("step_ms", "floor_ms", "stream_ms")),
+                      f"{row['ratio']:.2f}", f"{row['peak_MiB']:.0f}")
+    return table
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--methods", nargs="+", choices=list(HYPER), default=["kbfgs20", "kbfgs20_l", "kfac20"])
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", help="write the rows to this file as well")
+    parser.add_argument("--show", help="print the rows of such a file and measure nothing")
     options = parser.parse_args()
+    if options.show:
+        Console(width=100).print(page(json.loads(Path(options.show).read_text())))
+        return
     jobs = [(method, dtype) for method in options.methods for dtype in options.dtypes]
     rows = [measure(method, dtype, options.repeats) for method, dtype in progress(jobs, "steps")]
-    table = Table("method", "dtype", "step ms", "floor ms", "stream ms", "ratio", "peak MiB", box=None,
-                  title=f"autoencoder, batch {N}, {THREADS} threads, NumPy {np.__version__}, {platform.machine()}")
-    for row in rows:
-        table.add_row(row["method"], row["dtype"], *(f"{row[key]:.0f}" for key in ("step_ms", "floor_ms", "stream_ms")),
-                      f"{row['ratio']:.2f}", f"{row['peak_MiB']:.0f}")
-    Console(width=100).print(table)
+    measured = {"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS), "rows": rows}
+    Console(width=100).print(page(measured))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS), "rows": rows}, file,
-                      indent=1)
+        Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")
 
 
 if __name__ == "__main__":

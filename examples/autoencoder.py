@@ -1,6 +1,7 @@
 """Six optimizers on three small autoencoders, after R Section 2.8: training loss against epochs and seconds.
 
     python examples/autoencoder.py [--epochs 30] [--sets digits faces curves] [--out examples/results] [--jobs 2]
+    python examples/autoencoder.py --show examples/results/autoencoder.json
 
 Every method runs on the grid below; the run with the lowest training loss at the end of an epoch is shown, as in the thesis.
 Writes autoencoder.json and autoencoder.png. The faces come from scikit-image, the plot from matplotlib (extra `plot`).
@@ -28,12 +29,12 @@ from stepgauge.verify.data import digits
 from stepgauge.verify.progress import progress
 
 GRID = {
-    "kbfgs20": {"alpha": (0.03, 0.1, 0.3), "lam": (0.03, 0.1, 0.3, 1.0)},
-    "kbfgs20_l": {"alpha": (0.03, 0.1, 0.3), "lam": (0.03, 0.1, 0.3, 1.0)},
-    "kfac20": {"alpha": (0.03, 0.1, 0.3, 1.0), "lam": (0.03, 0.3, 3.0)},
-    "adam": {"alpha": (3e-4, 1e-3, 3e-3, 1e-2), "eps": (1e-8, 1e-4, 1e-2), "beta2": (0.9,)},
-    "rmsprop": {"alpha": (3e-4, 1e-3, 3e-3, 1e-2), "eps": (1e-8, 1e-4, 1e-2)},
-    "sgd_m": {"alpha": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)},
+    "kbfgs20": {"alpha": (0.01, 0.03, 0.1, 0.3), "lam": (0.003, 0.01, 0.03, 0.1, 0.3)},
+    "kbfgs20_l": {"alpha": (0.01, 0.03, 0.1, 0.3), "lam": (0.003, 0.01, 0.03, 0.1, 0.3)},
+    "kfac20": {"alpha": (0.03, 0.1, 0.3), "lam": (0.001, 0.003, 0.03, 0.3, 3.0)},
+    "adam": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-8, 1e-4, 1e-2), "beta2": (0.9,)},
+    "rmsprop": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-8, 1e-4, 1e-2)},
+    "sgd_m": {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)},
 }
 """Learning rate and damping: a part of the grids of R Section 2.8.2 that the sizes here leave worth trying."""
 
@@ -133,13 +134,26 @@ def plot(chosen, path):
     figure.savefig(path, dpi=110)
 
 
+def page(runs):
+    """The table of the runs that were chosen."""
+    table = Table("set", "method", "learning rate, damping", "lowest training loss", "seconds", box=None)
+    for run in sorted(runs, key=lambda run: (list(NETS).index(run["set"]), min(run["losses"]))):
+        table.add_row(run["set"], run["method"], ", ".join(f"{value:g}" for value in list(run["hyper"].values())[:2]),
+                      f"{min(run['losses']):.4g}", f"{run['seconds']:.1f}")
+    return table
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--sets", nargs="+", choices=list(NETS), default=list(NETS))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--show", type=Path, help="print the table of such a JSON file and run nothing")
     options = parser.parse_args()
+    if options.show:
+        Console(width=100).print(page(json.loads(options.show.read_text())["runs"]))
+        return
     jobs = [(name, method, dict(zip(grid, values, strict=True)), options.epochs)
             for name in options.sets for method, grid in GRID.items() for values in product(*grid.values())]
     with ProcessPoolExecutor(options.jobs) as pool:
@@ -148,17 +162,12 @@ def main():
     chosen = {(name, method): best([run for run in runs if run[:2] == (name, method)])
               for name in options.sets for method in GRID}
 
-    table = Table("set", "method", "learning rate, damping", "lowest training loss", "seconds", box=None)
-    for (name, method), (_, _, choice, losses, seconds) in sorted(chosen.items(), key=lambda item: (item[0][0], min(item[1][3]))):
-        table.add_row(name, method, ", ".join(f"{value:g}" for value in choice.values()), f"{min(losses):.4g}",
-                      f"{seconds[-1]:.1f}")
-    Console(width=100).print(table)
+    runs = [{"set": name, "method": method, "hyper": choice, "losses": [round(value, 5) for value in losses],
+             "seconds": round(seconds[-1], 2)} for (name, method), (_, _, choice, losses, seconds) in chosen.items()]
+    Console(width=100).print(page(runs))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "autoencoder.json").write_text(json.dumps({
-        "epochs": options.epochs, "grid": GRID, "nets": NETS, "eta": ETA,
-        "runs": [{"set": name, "method": method, "hyper": choice, "losses": [round(value, 5) for value in losses],
-                  "seconds": round(seconds[-1], 2)} for (name, method), (_, _, choice, losses, seconds) in chosen.items()]},
-        indent=1) + "\n")
+    (options.out / "autoencoder.json").write_text(json.dumps(
+        {"epochs": options.epochs, "grid": GRID, "nets": NETS, "eta": ETA, "runs": runs}, indent=1) + "\n")
     plot(chosen, options.out / "autoencoder.png")
 
 

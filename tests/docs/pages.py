@@ -1,6 +1,6 @@
 """Pages whose output blocks are produced by running what stands above them.
 
-    python tests/docs/pages.py        rewrites README.md and docs/cli.md
+    python tests/docs/pages.py        rewrites README.md, docs/cli.md and docs/experiments.md
 
 A ```python block followed by a bare ``` block, and a ```console block whose first line starts with `$ `, are run; what they print
 replaces the block. `test_pages.py` compares the committed pages with freshly rendered ones.
@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/cli.md")
+PAGES = ("README.md", "docs/cli.md", "docs/experiments.md")
+PROGRAMS = {"stepgauge": [sys.executable, "-m", "stepgauge.verify.cli"], "python": [sys.executable]}
 PYTHON = re.compile(r"(```python\n(.*?)```\n)```\n.*?```\n", re.S)
 CONSOLE = re.compile(r"(```console\n\$ (.*?)\n).*?```\n", re.S)
 MEASURED = re.compile(r"\d+\.\d+(e[+-]\d+)?|\de[+-]\d+|(?<=│ )0\b")
@@ -42,8 +43,7 @@ def _run_python(code: str) -> str:
 
 def _run_command(command: str) -> str:
     program, *arguments = shlex.split(command)
-    executable = [sys.executable, "-m", "stepgauge.verify.cli"] if program == "stepgauge" else [program]
-    done = subprocess.run([*executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+    done = subprocess.run([*PROGRAMS.get(program, [program]), *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "128"})
     return "\n".join(line.rstrip() for line in (done.stdout + done.stderr).splitlines()) + "\n"
 

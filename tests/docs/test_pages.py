@@ -1,6 +1,7 @@
 """README and the command line's example pages say what running them says."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,17 @@ def test_table_of_methods_is_complete():
     for name, module in METHODS.items():
         file = module.__name__.removeprefix("stepgauge.").replace(".", "/") + ".py"
         assert f"| `{name}` | {file} |" in readme, f"README's table: add a row for {name} in {file}"
+
+
+def test_what_the_experiments_page_says_of_the_autoencoders():
+    runs = json.loads((pages.ROOT / "examples/results/autoencoder.json").read_text())["runs"]
+    for name in ("digits", "faces", "curves"):
+        lowest = {run["method"]: min(run["losses"]) for run in runs if run["set"] == name}
+        spent = {run["method"]: run["seconds"] for run in runs if run["set"] == name}
+        second, first = ("kbfgs20", "kbfgs20_l"), ("rmsprop", "adam", "sgd_m")
+        assert max(lowest[method] for method in second) < min(lowest[method] for method in first)
+        assert abs(lowest["kbfgs20"] / lowest["kbfgs20_l"] - 1) < 0.01
+        assert lowest["kfac20"] < min(lowest[method] for method in second)
+        assert max(spent[method] for method in first) < min(spent[method] for method in second)
+    edges = [run["hyper"]["lam"] for run in runs if run["set"] == "faces" and run["method"].startswith("kbfgs20")]
+    assert edges == [0.003, 0.003]
