@@ -121,9 +121,9 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    Dz = LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y))
-    layers = enumerate(zip(params, tape.a, tape.h, strict=True))
-    _, g = _back(model.layers, Dz, tape.kept, reversed(list(layers)), bool(tape.stats))
+    layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
+    _, g = _back(model.layers, LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y)), tape.kept, layers,
+                 bool(tape.stats))
     return tuple(reversed(g))
 
 
