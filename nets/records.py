@@ -160,8 +160,8 @@ def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Shape]]:
 def _positions(record: Any, size: Any, what: str, shape: Shape, name: str) -> tuple[int, int]:
     """Positions of a Conv2d or pool on an image, after all checks on its size and stride."""
     _expect_image(shape, name)
-    strides = {"stride": record.stride} if record.stride is not None else {}
-    for field, value in ({what: size} | strides).items():
+    stride = size if record.stride is None and not isinstance(record, Conv2d) else record.stride
+    for field, value in ((what, size), ("stride", stride)):
         expect(_count(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(_count, value))), f"{name}.{field}",
                "a positive integer or two", "an image has a height and a width", repr(value))
     same = getattr(record, "padding", "valid") == "same"
