@@ -1,11 +1,40 @@
-"""Networks with hand-written passes: multilayer perceptrons, their losses and their predictive distributions."""
+"""Networks with hand-written passes: layers, dense and convolutional, their losses and their predictive distributions."""
 
 from . import single
 from .activations import ACTIVATIONS
+from .builders import lenet5, small_resnet, small_vgg
 from .losses import LOSSES, Bernoulli, Categorical, Normal
-from .model import Act, Batch, Dense, Layer, Model, init, layer_shapes, layers, mlp, tensors
-from .passes import Back, Tape, backward, forward, output_hessian, pre_gradients, predictive, sample_targets, weight_gradient
+from .model import (
+    Batch,
+    Layer,
+    Model,
+    Norm,
+    cnn,
+    expect_mlp,
+    expect_uncoupled,
+    init,
+    layer_shapes,
+    layers,
+    mlp,
+    tensors,
+)
+from .passes import (
+    Back,
+    Tape,
+    backward,
+    batch_stats,
+    forward,
+    output_hessian,
+    pre_gradients,
+    predictive,
+    sample_targets,
+    weight_gradient,
+)
+from .records import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, Residual
+from .rules import Moments
 
-__all__ = ["ACTIVATIONS", "LOSSES", "Act", "Back", "Batch", "Bernoulli", "Categorical", "Dense", "Layer", "Model",
-           "Normal", "Tape", "backward", "forward", "init", "layer_shapes", "layers", "mlp", "output_hessian",
-           "pre_gradients", "predictive", "sample_targets", "single", "tensors", "weight_gradient"]
+__all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
+           "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
+           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "layer_shapes", "layers", "lenet5", "mlp",
+           "output_hessian", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "tensors",
+           "weight_gradient"]

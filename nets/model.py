@@ -1,8 +1,8 @@
-"""What a network is: layer records, parameters, batches, and the order in which tensors are listed."""
+"""What a network is: its records and loss, its parameters, batches, and the order in which tensors are listed."""
 
 from __future__ import annotations
 
-import itertools
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,35 +10,31 @@ import numpy as np
 from ..arrays.errors import expect
 from .activations import ACTIVATIONS
 from .losses import LOSSES
+from .records import Act, BatchNorm, Conv2d, Dense, Residual, shapes
 
 Array = Any
-
-
-class Dense(NamedTuple):
-    """A fully connected layer with `width` outputs: h = W a + b."""
-
-    width: int
-
-
-class Act(NamedTuple):
-    """An activation, applied entry by entry: "linear", "relu", "logistic", "tanh" or "elu"."""
-
-    name: str
 
 
 class Model(NamedTuple):
     """A network without its numbers: the shape of one input, the layer records in order, and the loss."""
 
     input_shape: tuple[int, ...]
-    layers: tuple[Dense | Act, ...]
+    layers: tuple[Any, ...]
     loss: str
 
 
 class Layer(NamedTuple):
-    """The parameters of a trainable layer, or anything of their shape: W (d_out, d_in), b (d_out,)."""
+    """The parameters of a Dense or Conv2d, or anything of their shape: W (d_out, d_in) or (out, in, kh, kw), b (d_out,)."""
 
     W: Array
     b: Array
+
+
+class Norm(NamedTuple):
+    """The parameters of a BatchNorm, or anything of their shape: gamma (C,), beta (C,)."""
+
+    gamma: Array
+    beta: Array
 
 
 class Batch(NamedTuple):
@@ -79,40 +75,109 @@ def mlp(widths: Any, activations: Any, loss: str) -> Model:
     return Model((widths[0],), tuple(record for pair in pairs for record in pair), loss)
 
 
-def layer_shapes(model: Model) -> list[tuple[int, int]]:
-    """(d_out, d_in) of every trainable layer, in order."""
-    widths = [*model.input_shape, *(layer.width for layer in model.layers if isinstance(layer, Dense))]
-    return [(d_out, d_in) for d_in, d_out in itertools.pairwise(widths)]
+def cnn(input_shape: Any, layers: Any, loss: str) -> Model:
+    """A network of any records, convolutional or not.
+
+    Takes    input_shape: (C, H, W) of images, or (d,); layers: records; loss: as in `mlp`, whose last two are taken on logits,
+             so that no activation but "linear" may come last.
+    Raises   ValueError or TypeError, which name the record, where something does not fit; the last layer must give a vector.
+    """
+    input_shape, layers = tuple(input_shape), tuple(layers)
+    expect(len(input_shape) in (1, 3) and all(type(d) is int and d >= 1 for d in input_shape), "input_shape",
+           "(C, H, W) or (d,), positive integers", "inputs are images or vectors", input_shape)
+    expect(loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}", "its Hessian is written by hand", repr(loss))
+    after, weights = shapes(layers, input_shape)
+    expect(weights, "layers", "at least one with parameters", "there is something to train", layers)
+    expect(len(after) == 1, "layers", "a last layer that gives a vector", "a loss is taken on one (is a Flatten missing?)",
+           f"images of shape {after}")
+    expect(loss == "mse" or not isinstance(layers[-1], Act) or layers[-1].name == "linear", "layers",
+           "a last activation 'linear'", f"{loss} is taken on logits", repr(layers[-1]))
+    return Model(input_shape, layers, loss)
 
 
-def init(model: Model, seed: int) -> tuple[Layer, ...]:
-    """Random parameters, NumPy float64: W_ij normal with variance gain²/d_in, b = 0.
+def layer_shapes(model: Model) -> list[tuple[int, ...]]:
+    """The shape of every trainable layer's weights in order: (d_out, d_in), (out, in, kh, kw), or (C,) of a BatchNorm."""
+    return shapes(model.layers, model.input_shape)[1]
+
+
+def init(model: Model, seed: int) -> tuple[Layer | Norm, ...]:
+    """Random parameters, NumPy float64: W normal with variance gain²/d_in, where d_in is in·kh·kw of a Conv2d; b = 0.
 
     The gain is √2 before "relu" and "elu" and 1 otherwise, which keeps the size of activations over depth (W Appendix F;
-    R is silent).
+    R is silent). BatchNorm and pooling may stand between. A BatchNorm starts as γ = 1, β = 0.
     """
     rng = np.random.default_rng(seed)
-    gains = [2.0**0.5 if layer.name in ("relu", "elu") else 1.0 for layer in model.layers if isinstance(layer, Act)]
-    return tuple(Layer(rng.standard_normal((d_out, d_in)) * (gain / d_in**0.5), np.zeros(d_out))
-                 for gain, (d_out, d_in) in zip(gains, layer_shapes(model), strict=True))
+    return tuple(_start(shape, gain, rng) for shape, gain in zip(layer_shapes(model), _gains(model.layers, 1.0)[0], strict=True))
+
+
+def _start(shape: tuple[int, ...], gain: float, rng: np.random.Generator) -> Layer | Norm:
+    if len(shape) == 1:
+        return Norm(np.ones(shape), np.zeros(shape))
+    d_in = prod(shape[1:])
+    return Layer(rng.standard_normal(shape) * (gain / d_in**0.5), np.zeros(shape[0]))
+
+
+def _gains(records: Any, gain: float) -> tuple[list[float], float]:
+    """The gain of every trainable record, and of what comes before them; `gain` is that of what follows."""
+    gains: list[float] = []
+    for record in reversed(records):
+        match record:
+            case Act(name):
+                gain = 2.0**0.5 if name in ("relu", "elu") else 1.0
+            case Dense() | Conv2d():
+                gains, gain = [gain, *gains], 1.0
+            case BatchNorm():
+                gains = [gain, *gains]
+            case Residual(inner, shortcut):
+                (one, before), (other, _) = _gains(inner, gain), _gains(shortcut, gain)
+                gains, gain = [*one, *other, *gains], before
+    return gains, gain
 
 
 def tensors(params: Any) -> tuple[Array, ...]:
-    """Every parameter tensor in order: W_1, b_1, W_2, b_2, …"""
+    """Every parameter tensor in order: W_1, b_1, W_2, b_2, …, where a BatchNorm has γ and β."""
     return tuple(tensor for layer in params for tensor in layer)
 
 
-def layers(values: Any) -> tuple[Layer, ...]:
-    """The inverse of `tensors`: pairs (W_1, b_1), (W_2, b_2), … as Layer records."""
-    return tuple(Layer(W, b) for W, b in zip(values[0::2], values[1::2], strict=True))
+def layers(values: Any, like: Any = None) -> tuple[Any, ...]:
+    """The inverse of `tensors`: pairs of values as the records that `like` has, or all as Layers where it is None."""
+    pairs = tuple(zip(values[0::2], values[1::2], strict=True))
+    return tuple(Layer(*pair) for pair in pairs) if like is None else \
+        tuple(type(layer)(*pair) for layer, pair in zip(like, pairs, strict=True))
 
 
 def check_params(model: Model, params: Any) -> None:
-    """Raise ValueError unless `params` has one Layer per trainable layer with the shapes the model asks for."""
+    """Raise ValueError unless `params` has one Layer or Norm per trainable layer with the shapes the model asks for."""
     shapes = layer_shapes(model)
     expect(len(params) == len(shapes), "params", f"{len(shapes)} layers", "the model has as many", len(params))
-    for l, (layer, (d_out, d_in)) in enumerate(zip(params, shapes, strict=True)):
-        expect(tuple(layer.W.shape) == (d_out, d_in), f"params[{l}].W", f"shape {(d_out, d_in)}",
-               "W maps d_in inputs to d_out outputs", tuple(layer.W.shape))
-        expect(tuple(layer.b.shape) == (d_out,), f"params[{l}].b", f"shape {(d_out,)}",
-               "b has one entry an output", tuple(layer.b.shape))
+    for l, (layer, shape) in enumerate(zip(params, shapes, strict=True)):
+        kind = Norm if len(shape) == 1 else Layer
+        expect(isinstance(layer, kind), f"params[{l}]", f"a {kind.__name__}", "the model's record there has these tensors",
+               type(layer).__name__)
+        first, second = layer._fields
+        expect(tuple(layer[0].shape) == shape, f"params[{l}].{first}", f"shape {shape}", _WHY[len(shape)], tuple(layer[0].shape))
+        expect(tuple(layer[1].shape) == shape[:1], f"params[{l}].{second}", f"shape {shape[:1]}",
+               f"{second} has one entry an output", tuple(layer[1].shape))
+
+
+_WHY = {1: "gamma has one entry a channel", 2: "W maps d_in inputs to d_out outputs", 4: "W has a kernel for each two channels"}
+
+
+def expect_mlp(model: Model, method: str) -> None:
+    """Raise ValueError unless the model is a multilayer perceptron: what the methods of chapter 2 are written for."""
+    other = next((record for record in model.layers if not isinstance(record, Dense | Act)), None)
+    expect(len(model.input_shape) == 1 and other is None, "model", "a multilayer perceptron",
+           f"{method} is a method for fully connected layers", f"inputs {model.input_shape}, {other!r}")
+
+
+def expect_uncoupled(model: Model, method: str) -> None:
+    """Raise ValueError if the model has a BatchNorm: with one, an example's loss depends on all the others of its batch."""
+    expect(not has_batch_norm(model.layers), "model", "no BatchNorm",
+           f"{method} needs the gradient of each example's own loss, and batch statistics couple the examples", "one")
+
+
+def has_batch_norm(records: Any) -> bool:
+    """Is there a BatchNorm among the records, or inside one of them?"""
+    return any(isinstance(record, BatchNorm) or (isinstance(record, Residual) and
+                                                 (has_batch_norm(record.layers) or has_batch_norm(record.shortcut)))
+               for record in records)

@@ -1,35 +1,42 @@
 """Forward and backward passes over a batch: what R Algorithm 1 does for one example, for all of them at once.
 
-Every trainable layer is the same matrix product h_t = W̄ ā_t over examples n and positions t (R (3.1)); a dense layer has
-one position. Per-example quantities are kept: g_l(n) is the gradient of example n's own loss.
+Every Dense and Conv2d is the same matrix product h_t = W̄ ā_t over examples n and positions t (R (3.1)); a dense layer has one
+position. Per-example quantities are kept: g_l(n) is the gradient of example n's own loss, unless a BatchNorm couples the
+examples. `rules` says what each record does; here they are gone through, forwards and backwards.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import namespace
 from ..arrays.errors import expect
-from .activations import ACTIVATIONS
 from .losses import LOSSES, targets
-from .model import Act, Dense, Layer, Model, check_params, tensors
+from .model import Batch, Layer, Model, Norm, check_params, layer_shapes, tensors
+from .records import TRAINABLE, BatchNorm, Residual
+from .rules import RULES, Moments
 
 Array = Any
 
 
 class Tape(NamedTuple):
-    """What a forward pass leaves behind, by trainable layer l, for N examples and P positions.
+    """What a forward pass leaves behind, by trainable layer l, for N examples and P positions, which go row by row.
 
-    a        a[l] (N, P, d_in + 1): homogeneous inputs ā.
-    h        h[l] (N, P, d_out): pre-activations.
+    a        a[l] (N, P, d_in + 1): homogeneous inputs ā; (N, P, C) normalised inputs x̂ of a BatchNorm.
+    h        h[l] (N, P, d_out): pre-activations; γ x̂ + β of a BatchNorm.
     output   (N, m): the network's output ŷ.
+    kept     by record what else the way back needs; a pair of such tuples for a Residual.
+    stats    the statistics that BatchNorms were evaluated with; () for those of the batch.
     """
 
     a: tuple[Array, ...]
     h: tuple[Array, ...]
     output: Array
+    kept: tuple[Any, ...]
+    stats: tuple[Moments, ...] = ()
 
 
 class Back(NamedTuple):
@@ -42,34 +49,70 @@ class Back(NamedTuple):
 
     loss: Array
     g: tuple[Array, ...]
-    grad: tuple[Layer, ...]
+    grad: tuple[Layer | Norm, ...]
 
 
-def forward(model: Model, params: Any, x: Array) -> Tape:
+def forward(model: Model, params: Any, x: Array, stats: tuple[Moments, ...] = ()) -> Tape:
     """The network's output for x (N, *input_shape), with all that a backward pass needs (R Algorithm 1, line 2).
 
+    Takes    stats: what `batch_stats` returned, to evaluate with; () to train, with the statistics of this batch.
     Raises   ValueError for wrong shapes, an empty batch, or data that are not finite; TypeError for mixed arithmetics.
     """
+    _check_input(model, params, x)
+    if stats:
+        _check_stats(model, x, stats)
+    return _forward(model, params, x, stats)
+
+
+def _check_input(model: Model, params: Any, x: Array) -> None:
     xp = namespace(x, *tensors(params))
     check_params(model, params)
     expect(x.ndim == 1 + len(model.input_shape) and tuple(x.shape[1:]) == model.input_shape, "x",
            f"shape {('N', *model.input_shape)}", "the model's inputs have that shape", tuple(x.shape))
     expect(x.shape[0] > 0, "x", "at least one example", "a mean over none is undefined", "an empty batch")
     expect(xp.all_finite(x), "x", "finite numbers", "nan and inf spread to every parameter", "nan or inf")
+
+
+def _check_stats(model: Model, x: Array, stats: Any) -> None:
+    shapes = [shape for shape in layer_shapes(model) if len(shape) == 1]
+    expect(len(stats) == len(shapes), "stats", f"{len(shapes)} pairs of mean and variance", "every BatchNorm has one", len(stats))
+    xp = namespace(x, *tensors(stats))
+    for k, (pair, shape) in enumerate(zip(stats, shapes, strict=True)):
+        for name, value in pair._asdict().items():
+            expect(tuple(value.shape) == shape, f"stats[{k}].{name}", f"shape {shape}", "a channel has one", tuple(value.shape))
+            expect(xp.all_finite(value), f"stats[{k}].{name}", "finite numbers", "nan and inf spread", "nan or inf")
+        expect((pair.var >= 0).all(), f"stats[{k}].var", "numbers >= 0", "they are variances", "a negative one")
+
+
+def _forward(model: Model, params: Any, x: Array, stats: tuple[Moments, ...]) -> Tape:
+    """The pass alone; a BatchNorm for which `stats` has no entry takes the statistics of the batch."""
+    z = x if x.ndim == 2 else namespace(x).permute_dims(x, (0, 2, 3, 1))
+    output, a, h, kept = _through(model.layers, z, iter(params), iter(stats))
+    return Tape(a, h, output, kept, stats)
+
+
+def _through(records: Any, z: Array, params: Iterator[Any], stats: Iterator[Moments]) -> tuple[Array, Any, Any, Any]:
+    """z after all records, with `a` and `h` of those that took parameters, and what each keeps; as tuples."""
     a: list[Array] = []
     h: list[Array] = []
-    N = x.shape[0]
-    z = x
-    for layer in model.layers:
-        match layer:
-            case Dense(width):
-                W, b = params[len(h)]
-                a.append(xp.reshape(xp.concat([z, xp.ones((N, 1))], axis=1), (N, 1, -1)))
-                z = z @ W.T + b
-                h.append(xp.reshape(z, (N, 1, width)))
-            case Act(name):
-                z = ACTIVATIONS[name].phi(z)
-    return Tape(tuple(a), tuple(h), z)
+    kept: list[Any] = []
+    for record in records:
+        if isinstance(record, Residual):
+            inner, *of_inner = _through(record.layers, z, params, stats)
+            beside, *of_beside = _through(record.shortcut, z, params, stats)
+            z = inner + beside
+            a, h = [*a, *of_inner[0], *of_beside[0]], [*h, *of_inner[1], *of_beside[1]]
+            kept.append((of_inner[2], of_beside[2]))
+        elif isinstance(record, TRAINABLE):
+            statistics = next(stats, None) if isinstance(record, BatchNorm) else None
+            z, a_l, keeps = RULES[type(record)].forward(record, z, next(params), statistics)
+            a.append(a_l)
+            h.append(namespace(z).reshape(z, (*a_l.shape[:2], -1)))
+            kept.append(keeps)
+        else:
+            z, _, keeps = RULES[type(record)].forward(record, z, None, None)
+            kept.append(keeps)
+    return z, tuple(a), tuple(h), tuple(kept)
 
 
 def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Array, ...]:
@@ -78,27 +121,50 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    xp = namespace(tape.output)
-    N = tape.output.shape[0]
-    g: list[Array] = []
-    Dz = LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y))
-    l = len(params) - 1
-    for layer in reversed(model.layers):
-        match layer:
-            case Act(name):
-                Dz = Dz * ACTIVATIONS[name].d_phi(xp.reshape(tape.h[l], Dz.shape))
-            case Dense(width):
-                g.append(xp.reshape(Dz, (N, 1, width)))
-                if l > 0:
-                    Dz = Dz @ params[l].W
-                l -= 1
+    layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
+    _, g = _back(model.layers, LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y)), tape.kept, layers,
+                 bool(tape.stats))
     return tuple(reversed(g))
+
+
+def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool) -> tuple[Array | None, list[Array]]:
+    """D of the input of `records` from D of their output, or None where no trainable layer comes before; and g, last layer first.
+
+    Takes    layers: (l, (parameters, a, h)) of the trainable layers that are still to come, from the last to the first.
+    """
+    g: list[Array] = []
+    for record, keeps in zip(reversed(records), reversed(kept), strict=True):
+        if isinstance(record, Residual):
+            beside, g_beside = _back(record.shortcut, Dz, keeps[1], layers, fixed)
+            inner, g_inner = _back(record.layers, Dz, keeps[0], layers, fixed)
+            g += [*g_beside, *g_inner]
+            Dz = None if inner is None or beside is None else inner + beside
+        elif isinstance(record, TRAINABLE):
+            l, (layer, a, h) = next(layers)
+            g.append(namespace(Dz).reshape(Dz, h.shape))
+            Dz = RULES[type(record)].back(record, Dz, layer, a, keeps, fixed) if l > 0 else None
+        else:
+            Dz = RULES[type(record)].back(record, Dz, None, None, keeps, fixed)
+        if Dz is None:
+            break
+    return Dz, g
 
 
 def weight_gradient(g: Array, a: Array) -> Array:
     """The gradient of the mean loss in W̄ (d_out, d_in + 1), from g (N, P, d_out) and ā (N, P, d_in + 1) of one layer."""
     xp = namespace(g, a)
     return xp.reshape(g, (-1, g.shape[-1])).T @ xp.reshape(a, (-1, a.shape[-1])) / g.shape[0]
+
+
+def _gradient(layer: Layer | Norm, g: Array, a: Array) -> Layer | Norm:
+    """The gradient of the mean loss in the parameters of one layer."""
+    xp = namespace(g, a)
+    if isinstance(layer, Norm):
+        g, x_h = (xp.reshape(x, (-1, x.shape[-1])) for x in (g, a))
+        N = a.shape[0]
+        return Norm(xp.sum(g * x_h, axis=0) / N, xp.sum(g, axis=0) / N)
+    D = weight_gradient(g, a)
+    return Layer(xp.reshape(D[:, :-1], layer.W.shape), D[:, -1])
 
 
 def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
@@ -108,9 +174,9 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     g = pre_gradients(model, params, tape, y)
-    DW = [weight_gradient(g_l, a_l) for g_l, a_l in zip(g, tape.a, strict=True)]
+    grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
     value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(namespace(value).sum(value) / tape.output.shape[0], g, tuple(Layer(D[:, :-1], D[:, -1]) for D in DW))
+    return Back(namespace(value).sum(value) / tape.output.shape[0], g, grad)
 
 
 def output_hessian(model: Model, output: Array) -> Array:
@@ -126,3 +192,38 @@ def predictive(model: Model, output: Array) -> Any:
 def sample_targets(model: Model, output: Array, rng: np.random.Generator) -> Array:
     """Targets drawn from the model's predictive distribution: labels for "softmax_ce", (N, m) otherwise."""
     return predictive(model, output).sample(rng)
+
+
+def batch_stats(model: Model, params: Any, data: Any) -> tuple[Moments, ...]:
+    """Evaluation statistics: mean and variance of the input of every BatchNorm, in order, over all the data as one batch.
+
+    Takes    data: a Batch or an iterable of Batches. With several, the statistics of one BatchNorm are complete before those of
+             the next are taken, so that cutting the data into batches changes nothing but rounding; the data are gone through
+             once for every BatchNorm.
+    Raises   ValueError where there is no batch.
+    """
+    batches = [data] if isinstance(data, Batch) else list(data)
+    expect(batches, "data", "at least one batch", "statistics are taken from it", "none")
+    for batch in batches:
+        _check_input(model, params, batch.x)
+    stats: tuple[Moments, ...] = ()
+    for k in range(sum(len(shape) == 1 for shape in layer_shapes(model))):
+        found = [list(_moments(_forward(model, params, batch.x, stats).kept))[k] for batch in batches]
+        stats += (_over_all([batch.x.shape[0] for batch in batches], found),)
+    return stats
+
+
+def _moments(kept: Any) -> Iterator[Moments]:
+    """The statistics that a pass used, in order."""
+    for keeps in kept:
+        if isinstance(keeps, Moments):
+            yield keeps
+        elif isinstance(keeps, tuple):
+            yield from _moments(keeps)
+
+
+def _over_all(sizes: list[int], parts: list[Moments]) -> Moments:
+    """The moments of all examples from those of parts with these sizes."""
+    mean = sum(n * part.mean for n, part in zip(sizes, parts, strict=True)) / sum(sizes)
+    var = sum(n * (part.var + (part.mean - mean) ** 2) for n, part in zip(sizes, parts, strict=True)) / sum(sizes)
+    return Moments(mean, var)

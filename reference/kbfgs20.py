@@ -104,6 +104,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     check_hyper(hyper)
+    nets.expect_mlp(model, "kbfgs20")
     xp = namespace(*nets.tensors(params))
     lam_A = xp.sqrt(xp.const(hyper.lam))                                                                             # R4.2
     zeros = each(xp.zeros_like, joined(params))                                                                      # R4.3

@@ -78,6 +78,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     check_hyper(hyper)
+    nets.expect_mlp(model, "kbfgs20_l_skip")
     xp = namespace(*nets.tensors(params))
     lam_A = xp.sqrt(xp.const(hyper.lam))                                                                             # R5.2
     A = over_data(data, lambda batch: each(second_moment, nets.forward(model, params, batch.x).a))                   # R5.3

@@ -72,6 +72,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, each with `y_sampled`.
     """
     check_hyper(hyper)
+    nets.expect_mlp(model, "kfac20")
     xp = namespace(*nets.tensors(params))
     root = xp.sqrt(xp.const(hyper.lam))
     zeros = each(xp.zeros_like, joined(params))

@@ -77,6 +77,9 @@ class Banded:
     def __getitem__(self, index: Any) -> Banded:
         return Banded(self.v[index], self.e[index], self.space)
 
+    def __setitem__(self, index: Any, value: Banded) -> None:
+        self.v[index], self.e[index] = value.v, value.e
+
     @property
     def size(self) -> Any:
         """|v| as floats."""

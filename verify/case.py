@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,8 @@ class Case:
     name       which case of the method's suite this is.
     method     a name out of `reference.METHODS`.
     model      the network.
-    params     where to start: Layers with W (d_out, d_in), b (d_out,), whatever the layout of the candidate.
+    params     where to start: Layers with W (d_out, d_in) or (out, in, kh, kw), b (d_out,), whatever the layout of the candidate,
+               and Norms.
     hyper      the method's `Hyper`, with floats for numbers.
     data       the Batch (or tuple of Batches) of the warm start.
     batches    one Batch a step.
@@ -51,7 +53,7 @@ class Case:
     name: str
     method: str
     model: nets.Model
-    params: tuple[nets.Layer, ...]
+    params: tuple[nets.Layer | nets.Norm, ...]
     hyper: Any
     data: Any
     batches: tuple[nets.Batch, ...]
@@ -81,8 +83,8 @@ class Case:
         expect(isinstance(self.hyper, method.Hyper), "hyper", f"the Hyper of {self.method}", "its fields are read",
                type(self.hyper).__name__)
         expect(self.batches, "batches", "at least one", "a step is taken on each", "none")
-        for name, layers in (("W", [layer.W for layer in self.params]), ("b", [layer.b for layer in self.params])):
-            for l, tensor in enumerate(layers):
+        for l, layer in enumerate(self.params):
+            for name, tensor in layer._asdict().items():
                 expect(tensor.dtype == self.dtype, f"params[{l}].{name}", self.dtype, "the case says so", tensor.dtype)
                 expect(np.isfinite(tensor).all(), f"params[{l}].{name}", "finite numbers", "nan and inf spread", "nan or inf")
         for batch in (*self.batches, *batches_of(self.data)):
@@ -102,18 +104,18 @@ class Case:
             expect(is_integer(rows) and rows.ndim == 1 and ((rows >= 0) & (rows < len(batch.x))).all(), "curvature",
                    f"a Batch or row numbers from 0 to {len(batch.x) - 1}", "it names examples of this batch", rows)
 
-    def loss_and_grad(self, params: Any, batch: nets.Batch) -> tuple[float, tuple[nets.Layer, ...]]:
+    def loss_and_grad(self, params: Any, batch: nets.Batch) -> tuple[float, tuple[Any, ...]]:
         """The mean loss over the batch (plus η/2 ‖θ‖² where the hyper-parameters have an η) and its gradient.
 
-        Takes    params: pairs W (d_out, d_in), b (d_out,); batch: one of this case's.
-        Returns  the loss, and the gradient as Layers.
+        Takes    params: pairs W, b, or γ, β, in the shapes of this case's; batch: one of this case's.
+        Returns  the loss, and the gradient as Layers and Norms.
         """
-        params = tuple(nets.Layer(*layer) for layer in params)
+        params = tuple(type(mine)(*layer) for mine, layer in zip(self.params, params, strict=True))
         tape = nets.forward(self.model, params, batch.x)
         eta = getattr(self.hyper, "eta", 0)
         penalty = eta / 2 * sum(float((tensor**2).sum()) for tensor in nets.tensors(params))
         loss = nets.backward(self.model, params, tape, batch.y).loss
-        return float(loss) + penalty, nets.layers(gradient(self.model, params, batch, eta, tape))
+        return float(loss) + penalty, nets.layers(gradient(self.model, params, batch, eta, tape), params)
 
     def in_dtype(self, dtype: str) -> Case:
         """The same case in another dtype."""
@@ -128,11 +130,10 @@ class Case:
         text = {
             "format": FORMAT, "name": self.name, "method": self.method, "dtype": self.dtype,
             "layout": self.layout._asdict(),
-            "model": {"input_shape": self.model.input_shape,
-                      "layers": [[type(layer).__name__, *layer] for layer in self.model.layers], "loss": self.model.loss},
+            "model": {"input_shape": self.model.input_shape, "layers": _record_text(self.model.layers), "loss": self.model.loss},
             "hyper": {name: {"StepDecay": value._asdict()} if isinstance(value, StepDecay) else value
                       for name, value in self.hyper._asdict().items()},
-            "params": [{"W": write(f"params_{l}_W", layer.W), "b": write(f"params_{l}_b", layer.b)}
+            "params": [{name: write(f"params_{l}_{name}", tensor) for name, tensor in layer._asdict().items()}
                        for l, layer in enumerate(self.params)],
             "data": [write.batch(f"data_{i}", batch) for i, batch in enumerate(batches_of(self.data))],
             "batches": [write.batch(f"batch_{i}", batch) for i, batch in enumerate(self.batches)],
@@ -153,18 +154,16 @@ class Case:
                    repr(text["format"]))
             expect(text["method"] in METHODS, "case.json: method", f"one of {', '.join(METHODS)}",
                    "the reference has these", repr(text["method"]))
-            records = {"Dense": nets.Dense, "Act": nets.Act}
-            model = nets.Model(tuple(text["model"]["input_shape"]),
-                               tuple(records[layer[0]](*layer[1:]) for layer in text["model"]["layers"]),
-                               text["model"]["loss"])
+            model = nets.cnn(text["model"]["input_shape"], _read_records(text["model"]["layers"]), text["model"]["loss"])
             hyper = {name: StepDecay(**value["StepDecay"]) if isinstance(value, dict) else value
                      for name, value in text["hyper"].items()}
-            params = tuple(nets.Layer(read(layer["W"]), read(layer["b"])) for layer in text["params"])
+            params = tuple((nets.Norm if "gamma" in layer else nets.Layer)(**{name: read(file) for name, file in layer.items()})
+                           for layer in text["params"])
             data = tuple(read.batch(batch) for batch in text["data"])
             case = Case(text["name"], text["method"], model, params, METHODS[text["method"]].Hyper(**hyper), data,
                         tuple(read.batch(batch) for batch in text["batches"]), text["dtype"], Layout(**text["layout"]))
             case.check()
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"case.json: expected the fields that Case.save writes because the judge replays them, "
                              f"got {type(error).__name__}: {error}") from error
         return case
@@ -206,6 +205,28 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path.name}: expected a JSON file because the folder must hold one, got {error}") from error
+
+
+RECORDS = {kind.__name__: kind for kind in (nets.Dense, nets.Act, nets.Conv2d, nets.MaxPool, nets.AvgPool, nets.Flatten,
+                                            nets.BatchNorm, nets.Residual)}
+
+
+def _record_text(value: Any) -> Any:
+    """Layer records as JSON: [name, field, …], a tuple of records as a list, a Fraction as "p/q"."""
+    if type(value) in RECORDS.values():
+        return [type(value).__name__, *map(_record_text, value)]
+    if isinstance(value, tuple):
+        return list(map(_record_text, value))
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def _read_records(text: Any) -> Any:
+    """The inverse of `_record_text`."""
+    if isinstance(text, list):
+        name, *fields = text or [None]
+        made = isinstance(name, str)
+        return RECORDS[name](*map(_read_records, fields)) if made else tuple(map(_read_records, text))
+    return Fraction(text) if isinstance(text, str) and "/" in text else text
 
 
 class _Writer:

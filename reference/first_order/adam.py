@@ -83,4 +83,4 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     v_h = tuple(v_i / (1 - beta2**t) for v_i in v)                                              # KB1.6
     p = tuple(m_i / (xp.sqrt(v_i) + eps) for m_i, v_i in zip(m_h, v_h, strict=True))            # KB1.7
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, p, strict=True))  # KB1.7
-    return nets.layers(theta), State(t, m, v), Trace(g, m, v, m_h, v_h, p, theta)
+    return nets.layers(theta, params), State(t, m, v), Trace(g, m, v, m_h, v_h, p, theta)

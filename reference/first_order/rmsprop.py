@@ -91,4 +91,4 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     v = tuple(beta2 * v_i + (1 - beta2) * g_i**2 for v_i, g_i in zip(state.v, g, strict=True))  # R§2.8.2
     p = tuple(m_i / (xp.sqrt(v_i) + eps) for m_i, v_i in zip(m, v, strict=True))                # R§2.8.2
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, p, strict=True))  # R§2.8.2
-    return nets.layers(theta), State(k, m, v), Trace(g, m, v, p, theta)
+    return nets.layers(theta, params), State(k, m, v), Trace(g, m, v, p, theta)

@@ -73,4 +73,4 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     g = gradient(model, params, batch, hyper.eta, tape)                                         # R§2.8.2
     g_h = tuple(beta * g_h_i + new * g_i for g_h_i, g_i in zip(state.g_h, g, strict=True))      # R§2.5.2
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, g_h, strict=True))  # R§3.7.2
-    return nets.layers(theta), State(k, g_h), Trace(g, g_h, theta)
+    return nets.layers(theta, params), State(k, g_h), Trace(g, g_h, theta)

@@ -16,7 +16,9 @@ EXTRAS = {"torch", "cupy", "jax", "matplotlib", "sklearn"}
 # Every use of numpy in the rooms whose lines run on any array library, with the reason why it cannot be the namespace's.
 NUMPY = {
     "nets/model.py": {"np.random.default_rng": "parameters are drawn on the host, once",
-                      "np.zeros": "the biases that go with them"},
+                      "np.random.Generator": "the type of the generator that draws them",
+                      "np.zeros": "the biases that go with them",
+                      "np.ones": "the scales of a BatchNorm"},
     "nets/passes.py": {"np.random.Generator": "the type of the generator that a caller hands over"},
     "nets/losses.py": {"np.random.Generator": "the type of the generator that a caller hands over",
                        "np.finfo": "rows of probabilities may have been rounded to float32",

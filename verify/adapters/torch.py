@@ -24,7 +24,7 @@ def torch_optimizer(make: Callable[[Any, Any], Any], state: Mapping[str, str] | 
         tensors = [torch.nn.Parameter(torch.from_numpy(np.array(tensor))) for tensor in nets.tensors(case.params)]
         optimizer = make(tensors, case.hyper)
         for batch in case.batches:
-            params = nets.layers([tensor.detach().numpy() for tensor in tensors])
+            params = nets.layers([tensor.detach().numpy() for tensor in tensors], case.params)
             g = nets.tensors(case.loss_and_grad(params, batch)[1])
             for tensor, g_i in zip(tensors, g, strict=True):
                 tensor.grad = torch.from_numpy(np.array(g_i))

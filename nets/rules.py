@@ -1,0 +1,141 @@
+"""Every layer record both ways: what it makes of its input z, and how a derivative goes back through it.
+
+Symbols  z (N, d) vectors or (N, H, W, C) images, channel last; Dz = N · ∂(mean loss)/∂z in z's shape, Dh the same for the output
+         h of a trainable layer; ā (N, P, d_in + 1) homogeneous inputs, x̂ (N, P, C) normalised ones.
+         A forward rule takes (record, z, parameters, statistics) and returns the output, `a` (None without parameters) and what
+         the way back needs; that one takes (record, D of the output, parameters, a, kept, fixed) and returns Dz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..arrays import namespace
+from .activations import ACTIVATIONS
+from .model import Layer, Norm
+from .records import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, window
+from .windows import avg_pool, avg_pool_adjoint, max_pool, max_pool_adjoint, patches, patches_adjoint
+
+Array = Any
+
+
+class Moments(NamedTuple):
+    """Mean and (biased) variance of every channel over examples and positions: mean (C,), var (C,)."""
+
+    mean: Array
+    var: Array
+
+
+def affine(layer: Layer, a: Array) -> Array:
+    """h_t = W̄ ā_t at every position of every example: ā (N, P, d_in + 1) to (N·P, d_out)."""
+    xp = namespace(a)
+    rows = xp.reshape(a, (-1, a.shape[-1]))
+    return rows[:, :-1] @ _kernel(layer).T + layer.b                                  # R(3.1)
+
+
+def affine_adjoint(layer: Layer, Dh: Array) -> Array:
+    """Wᵀ 𝒟h_t at every position of every example: Dh (N, …, d_out) to (N·P, d_in)."""
+    return namespace(Dh).reshape(Dh, (-1, Dh.shape[-1])) @ _kernel(layer)
+
+
+def _kernel(layer: Layer) -> Array:
+    """W (d_out, d_in), of a convolution as well."""
+    return namespace(layer.W).reshape(layer.W, (layer.W.shape[0], -1))
+
+
+def _dense(record: Dense, z: Array, layer: Layer, _: None) -> tuple[Array, Array, Any]:
+    xp = namespace(z)
+    a = xp.reshape(xp.concat([z, xp.ones((z.shape[0], 1))], axis=1), (z.shape[0], 1, -1))
+    return affine(layer, a), a, ()
+
+
+def _dense_back(record: Dense, Dh: Array, layer: Layer, a: Array, kept: Any, fixed: bool) -> Array:
+    return affine_adjoint(layer, Dh)
+
+
+def _conv(record: Conv2d, z: Array, layer: Layer, _: None) -> tuple[Array, Array, Any]:
+    a = patches(z, window(record))
+    h = affine(layer, a)
+    return namespace(h).reshape(h, (z.shape[0], *window(record).positions(*z.shape[1:3]), -1)), a, tuple(z.shape)
+
+
+def _conv_back(record: Conv2d, Dh: Array, layer: Layer, a: Array, shape: tuple[int, ...], fixed: bool) -> Array:
+    return patches_adjoint(affine_adjoint(layer, Dh), shape, window(record))
+
+
+def _batch_norm(record: BatchNorm, z: Array, layer: Norm, statistics: Moments | None) -> tuple[Array, Array, Moments]:
+    xp = namespace(z)
+    x = xp.reshape(z, (-1, z.shape[-1]))
+    used = moments(x) if statistics is None else statistics
+    x_h = (x - used.mean) / deviation(record, used)
+    return xp.reshape(layer.gamma * x_h + layer.beta, z.shape), xp.reshape(x_h, (z.shape[0], -1, z.shape[-1])), used
+
+
+def _batch_norm_back(record: BatchNorm, Dh: Array, layer: Norm, a: Array, used: Moments, fixed: bool) -> Array:
+    xp = namespace(Dh)
+    x_h, Dx_h = (xp.reshape(x, (-1, x.shape[-1])) for x in (a, layer.gamma * Dh))
+    if not fixed:                              # mean and variance are functions of the batch
+        n = x_h.shape[0]
+        Dx_h = Dx_h - xp.sum(Dx_h, axis=0) / n - x_h * (xp.sum(Dx_h * x_h, axis=0) / n)
+    return xp.reshape(Dx_h / deviation(record, used), Dh.shape)
+
+
+def moments(x: Array) -> Moments:
+    """Mean and variance of every column of x (n, C)."""
+    xp = namespace(x)
+    mean = xp.sum(x, axis=0) / x.shape[0]
+    return Moments(mean, xp.sum((x - mean) ** 2, axis=0) / x.shape[0])
+
+
+def deviation(record: BatchNorm, used: Moments) -> Array:
+    """√(variance + ε) of every channel."""
+    xp = namespace(used.var)
+    return xp.sqrt(used.var + xp.const(record.eps))
+
+
+def _act(record: Act, z: Array, *_: None) -> tuple[Array, None, Array]:
+    return ACTIVATIONS[record.name].phi(z), None, z
+
+
+def _act_back(record: Act, Dz: Array, layer: None, a: None, z: Array, fixed: bool) -> Array:
+    return Dz * ACTIVATIONS[record.name].d_phi(z)
+
+
+def _max_pool(record: MaxPool, z: Array, *_: None) -> tuple[Array, None, Array]:
+    return max_pool(z, window(record)), None, z
+
+
+def _max_pool_back(record: MaxPool, Dz: Array, layer: None, a: None, z: Array, fixed: bool) -> Array:
+    return max_pool_adjoint(Dz, z, window(record))
+
+
+def _avg_pool(record: AvgPool, z: Array, *_: None) -> tuple[Array, None, Any]:
+    return avg_pool(z, window(record)), None, tuple(z.shape)
+
+
+def _avg_pool_back(record: AvgPool, Dz: Array, layer: None, a: None, shape: tuple[int, ...], fixed: bool) -> Array:
+    return avg_pool_adjoint(Dz, shape, window(record))
+
+
+def _flatten(record: Flatten, z: Array, *_: None) -> tuple[Array, None, Any]:
+    xp = namespace(z)
+    return xp.reshape(xp.permute_dims(z, (0, 3, 1, 2)), (z.shape[0], -1)), None, tuple(z.shape)
+
+
+def _flatten_back(record: Flatten, Dz: Array, layer: None, a: None, shape: tuple[int, ...], fixed: bool) -> Array:
+    xp = namespace(Dz)
+    N, H, W, C = shape
+    return xp.permute_dims(xp.reshape(Dz, (N, C, H, W)), (0, 2, 3, 1))
+
+
+class Rule(NamedTuple):
+    """The two ways of a record."""
+
+    forward: Callable[..., tuple[Array, Any, Any]]
+    back: Callable[..., Array]
+
+
+RULES = {Dense: Rule(_dense, _dense_back), Conv2d: Rule(_conv, _conv_back), BatchNorm: Rule(_batch_norm, _batch_norm_back),
+         Act: Rule(_act, _act_back), MaxPool: Rule(_max_pool, _max_pool_back), AvgPool: Rule(_avg_pool, _avg_pool_back),
+         Flatten: Rule(_flatten, _flatten_back)}

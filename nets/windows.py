@@ -1,0 +1,116 @@
+"""Images seen through windows: patches for a convolution, pooling, and the adjoint of each.
+
+Symbols  z (N, H, W, C) images with the channel last, as they go from layer to layer: then z, h and g of a layer are
+         (N, P, C) without a copy, positions t row by row. δ an offset in a window, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from ..arrays import namespace
+from .records import Window
+
+Array = Any
+
+
+def offsets(window: Window, positions: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """For each δ, row by row: the rows and columns of (padded) images that hold a_{t+δ} for all positions t at once."""
+    (kh, kw), (down, across), _ = window
+    for i in range(kh):
+        for j in range(kw):
+            yield slice(i, i + down * (positions[0] - 1) + 1, down), slice(j, j + across * (positions[1] - 1) + 1, across)
+
+
+def blocks(N: int, entries: int) -> list[slice]:
+    """Slices of examples with about a million entries: what a cache holds while one offset after the other goes through it."""
+    step = max(1, 2**20 // entries)
+    return [slice(n, n + step) for n in range(0, N, step)]
+
+
+def patches(z: Array, window: Window) -> Array:
+    """Homogeneous inputs ā (N, P, C·kh·kw + 1): the patch around each position of z (N, H, W, C), channel by channel, and 1."""
+    xp = namespace(z)
+    N, H, W, C = z.shape
+    positions, size = window.positions(H, W), prod(window.size)
+    padded = _padded(z, window.padding)
+    a = xp.zeros((N, *positions, C * size + 1))
+    a[..., -1] = xp.ones((N, *positions))
+    for n in blocks(N, prod(a.shape[1:])):
+        for k, (rows, columns) in enumerate(offsets(window, positions)):
+            a[n, ..., k:-1:size] = padded[n, rows, columns]                           # R(3.1)
+    return xp.reshape(a, (N, -1, C * size + 1))
+
+
+def patches_adjoint(Da: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """D of z (N, H, W, C), which is `shape`, from D of its patches: Da (N·P, C·kh·kw), without the 1."""
+    xp = namespace(Da)
+    N, H, W, C = shape
+    positions, size = window.positions(H, W), prod(window.size)
+    Da = xp.reshape(Da, (N, *positions, C * size))
+    Dz = xp.zeros(_padded_shape(shape, window.padding))
+    for n in blocks(N, prod(Da.shape[1:])):
+        for k, (rows, columns) in enumerate(offsets(window, positions)):
+            Dz[n, rows, columns] += Da[n, ..., k::size]
+    return Dz[_inside(shape, window.padding)]
+
+
+def max_pool(z: Array, window: Window) -> Array:
+    """The largest entry of every window, by channel: z (N, H, W, C) to (N, down, across, C)."""
+    return _running_maxima(z, window)[-1]
+
+
+def max_pool_adjoint(Dz: Array, z: Array, window: Window) -> Array:
+    """D of z (N, H, W, C) from D of its largest entries, Dz (N, down, across, C): it goes to the first largest of a window."""
+    xp = namespace(Dz, z)
+    result, zero = xp.zeros(z.shape), xp.zeros_like(Dz)
+    (rows, columns), *others = offsets(window, window.positions(*z.shape[1:3]))
+    for (rows_k, columns_k), before in reversed(list(zip(others, _running_maxima(z, window), strict=False))):
+        larger = z[:, rows_k, columns_k] > before
+        result[:, rows_k, columns_k] += xp.where(larger, Dz, zero)
+        Dz = xp.where(larger, zero, Dz)
+    result[:, rows, columns] += Dz
+    return result
+
+
+def _running_maxima(z: Array, window: Window) -> list[Array]:
+    """The largest of the first 1, 2, … entries of every window."""
+    xp = namespace(z)
+    maxima: list[Array] = []
+    for rows, columns in offsets(window, window.positions(*z.shape[1:3])):
+        entry = z[:, rows, columns]
+        maxima.append(xp.where(entry > maxima[-1], entry, maxima[-1]) if maxima else entry)
+    return maxima
+
+
+def avg_pool(z: Array, window: Window) -> Array:
+    """The mean of every window, by channel: z (N, H, W, C) to (N, down, across, C)."""
+    return sum(z[:, *at] for at in offsets(window, window.positions(*z.shape[1:3]))) / prod(window.size)
+
+
+def avg_pool_adjoint(Dz: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """D of z (N, H, W, C), which is `shape`, from D of its means, Dz (N, down, across, C)."""
+    share, result = Dz / prod(window.size), namespace(Dz).zeros(shape)
+    for rows, columns in offsets(window, window.positions(*shape[1:3])):
+        result[:, rows, columns] += share
+    return result
+
+
+def _padded_shape(shape: tuple[int, ...], padding: tuple[int, int]) -> tuple[int, ...]:
+    N, H, W, C = shape
+    return (N, H + 2 * padding[0], W + 2 * padding[1], C)
+
+
+def _inside(shape: tuple[int, ...], padding: tuple[int, int]) -> tuple[slice, ...]:
+    return (slice(None), *(slice(p, p + n) for p, n in zip(padding, shape[1:3], strict=True)))
+
+
+def _padded(z: Array, padding: tuple[int, int]) -> Array:
+    """z with zeros around it."""
+    if padding == (0, 0):
+        return z
+    padded = namespace(z).zeros(_padded_shape(z.shape, padding))
+    padded[_inside(z.shape, padding)] = z
+    return padded
