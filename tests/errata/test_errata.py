@@ -446,7 +446,7 @@ def test_err_32_lemma_1_needs_bounded_data():
     phi, d = 1, 1                                                    # |tanh| <= 1
     A = outer(bar(exact([10])), bar(exact([10])))                    # the first layer reads x = 10
     assert list(A @ exact([10, 1])) == [101 * 10, 101 * 1]
-    assert 101 > 1 + phi**2 * d, "an eigenvalue beyond the printed bound"
+    assert 1 + phi**2 * d < 101, "an eigenvalue beyond the printed bound"
     with mpmath.workprec(BITS):
         a = mpmath.tanh(10)
         assert a**2 + 1 < 1 + phi**2 * d, "the second layer reads tanh"
