@@ -23,8 +23,9 @@ FORMAT = "stepgauge case 1"
 class Layout(NamedTuple):
     """How a candidate writes "W" and "b": declared, never guessed.  Every other quantity is written as the method's Trace says.
 
-    kernel   "out_in": W (d_out, d_in); "in_out": W (d_in, d_out).
-    bias     "separate": a list "b" beside "W"; "column": the last column of W (the last row where kernel is "in_out").
+    kernel   "out_in": W (d_out, d_in), or (out, in, kh, kw); "in_out": W (d_in, d_out), or (kh, kw, in, out).
+    bias     "separate": a list "b" beside "W"; "column": the last column of W̄ (d_out, d_in + 1), which is a matrix for a
+             convolution too, d_in = in·kh·kw (the last row where kernel is "in_out").
     """
 
     kernel: str = "out_in"

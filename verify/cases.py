@@ -27,6 +27,14 @@ TRAPS = {
 }
 """What each case of the default suite is there for."""
 
+IMAGES = {
+    "images": "two convolutions on images that are not square, kernels that are not square, average pooling",
+    "strided": "stride 2, no padding, overlapping max pooling with ties, a channel that never fires",
+    "normalised": "batch normalisation, after a convolution and after a dense layer",
+    "residual": "a residual block with a convolution beside it",
+}
+"""Cases with images: in the suite of the methods for convolutional nets, on request for those that do not look at the net."""
+
 OPTIONAL = {
     "decay": "decoupled weight decay γ",
     "schedule": "a learning rate that falls twice within the run",
@@ -47,14 +55,23 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
+CONVOLUTIONAL = ()
+"""The methods whose suite has images."""
+
+
+def suite(method: str) -> tuple[str, ...]:
+    """The names of a method's default suite."""
+    return (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+
+
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
     """The default suite of a method, or the cases of the given names.
 
     Raises   ValueError for an unknown method or case.
     """
     expect(method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(method))
-    known = (*TRAPS, *OPTIONAL)
-    names = tuple(TRAPS) if names is None else tuple(names)
+    known = (*TRAPS, *OPTIONAL, *IMAGES)
+    names = suite(method) if names is None else tuple(names)
     for name in names:
         expect(name in known, "case", f"one of {', '.join(known)}", "suites are made of these", repr(name))
     return tuple(_case(method, name, known.index(name)).in_dtype(dtype) for name in names)
@@ -65,14 +82,14 @@ def _case(method: str, name: str, index: int) -> Case:
     model, N, steps = _NETS.get(name, _NETS["plain"])
     sizes = [N, max(1, N - 2), *[N] * (steps - 2)]              # not all alike: a mean is over the batch at hand
     params = nets.init(model, seed=index)
-    params = tuple(nets.Layer(W, b + 0.1 * rng.standard_normal(b.shape)) for W, b in params)
+    params = tuple(type(layer)(layer[0], layer[1] + 0.1 * rng.standard_normal(layer[1].shape)) for layer in params)
     if name == "digits":
         images, labels = digits()
         order = np.split(rng.permutation(len(labels))[: sum(sizes)], np.cumsum(sizes)[:-1])
         batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
         batches = tuple(_batch(model, size, rng) for size in sizes)
-    if name == "dead":
+    if name in ("dead", "strided"):
         b = params[0].b.copy()
         b[1] = -100.0
         params = (nets.Layer(params[0].W, b), *params[1:])
@@ -120,5 +137,13 @@ _NETS = {
     "degenerate": (nets.mlp((4, 3, 2), ("tanh", "linear"), "mse"), 6, 4),
     "large": (nets.mlp((3, 4, 3), ("tanh", "linear"), "softmax_ce"), 5, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
+    "images": (nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("tanh"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
+                                    nets.Act("relu"), nets.Flatten(), nets.Dense(3)), "softmax_ce"), 5, 4),
+    "strided": (nets.cnn((1, 7, 6), (nets.Conv2d(3, (3, 2), stride=2, padding="valid"), nets.Act("relu"), nets.MaxPool(2, stride=1),
+                                     nets.Flatten(), nets.Dense(2)), "mse"), 4, 4),
+    "normalised": (nets.cnn((2, 3, 3), (nets.Conv2d(2, 3), nets.BatchNorm(), nets.Act("relu"), nets.Flatten(), nets.Dense(4),
+                                        nets.BatchNorm(), nets.Act("tanh"), nets.Dense(2)), "mse"), 6, 4),
+    "residual": (nets.cnn((2, 3, 3), (nets.Residual((nets.Conv2d(3, 3), nets.Act("tanh"), nets.Conv2d(2, 1)), (nets.Conv2d(2, 1),)),
+                                      nets.Act("relu"), nets.Flatten(), nets.Dense(2)), "bce"), 5, 4),
 }
 """Model, batch size (of all but the second batch, which is smaller) and steps; names that are not here are as "plain"."""

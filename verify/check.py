@@ -10,7 +10,7 @@ from typing import Any
 from ..arrays.errors import expect
 from ..reference import METHODS
 from .case import Case, Layout
-from .cases import cases as suite
+from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
@@ -38,8 +38,8 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
         return check_procedure(method, candidate, CONVENTIONS.get(method, ()), time_limit, bad_input)
     expect(method in METHODS, "method", f"one of {', '.join((*METHODS, *PROCEDURES))}", "the reference has these", repr(method))
     expect(not isinstance(cases, str), "cases", "a list of names or Cases", "a suite is made of them", repr(cases))
-    chosen = [case if isinstance(case, Case) else suite(method, [case])[0] for case in
-              (suite(method) if cases is None else cases)]
+    chosen = [case if isinstance(case, Case) else named_cases(method, [case])[0] for case in
+              (named_cases(method) if cases is None else cases)]
     if layout is not None:
         chosen = [replace(case, layout=layout) for case in chosen]
     for case in chosen:
@@ -77,7 +77,7 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
-        return CaseReport(self.case.name, worst(lines), lines)
+        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case))
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""
@@ -91,6 +91,12 @@ class _Judged:
             return report
         ratios = [rounding_ratio(line, lines) for line in bad]
         return replace(report, verdict=settled(ratios), ratio32=ratios[0])
+
+
+def tensor_names(case: Case) -> tuple[str, ...]:
+    """W_1, b_1, gamma_2, beta_2, … where the method lists its quantities by tensor; none otherwise."""
+    return tuple(f"{name}_{l}" for l, layer in enumerate(case.params, start=1) for name in layer._fields) \
+        if by_tensor(METHODS[case.method]) else ()
 
 
 def _report(method: str, judged: list[_Judged]) -> Report:

@@ -168,7 +168,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         source |= WIDER
         state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
         if by_tensor(method):
-            params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)))
+            params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
             params = split(now.stop("initial state", "W", joined(params)))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
@@ -206,6 +206,11 @@ def _badness(lines: list[Line]) -> tuple[int, float]:
     return sum(line.ratio > GREY for line in lines), max((line.ratio for line in lines), default=0.0)
 
 
+def _shown(method: Any, params: Any) -> dict[str, Any]:
+    """The parameters under the name by which the method lists them."""
+    return {"theta": nets.tensors(params)} if by_tensor(method) else {"W": joined(params)}
+
+
 class NotFinite(Exception):
     """A candidate's value that no later line can start from."""
 
@@ -217,7 +222,7 @@ class _Step:
         self.k, self.exposed, self.case, self.space, self.lines = k, exposed, case, space, lines
         method = METHODS[case.method]
         self.quantities = {*method.LINES, *method.State._fields}
-        self.moved_from = {"theta": nets.tensors(before), "W": joined(before)} if before else {}
+        self.moved_from = _shown(method, before) if before else {}
         self.met: Counter[str] = Counter()
 
     def stop(self, tag: str, name: Any, value: Any) -> Any:
@@ -254,21 +259,20 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, whichever it has."""
     expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
     known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
-    count = len(case.params) * (2 if by_tensor(method) else 1)
+    count = len(nets.tensors(case.params)) if by_tensor(method) else len(kernels(case.params))
     checked = []
     for k, step in enumerate(steps, start=case.steps + 1 - len(steps)):
         step = dict(step)
-        W, b = step.pop("W", None), step.pop("b", None)
+        theta = parameters(step, case)
         for name in step:
-            expect(name in known, name, f"one of W, b, {', '.join(sorted(known))}",
+            expect(name in known, name, f"one of W, b, gamma, beta, {', '.join(sorted(known))}",
                    "these are the Trace and State names of the method", repr(name), Misbehaved)
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", k, "it counts the steps taken", shown, Misbehaved)
         step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
-        theta = parameters(W, b, case)
-        step["theta"] = theta
-        step["W"] = [np.concatenate([W, b[:, None]], axis=1) for W, b in zip(theta[0::2], theta[1::2], strict=True)]
+        step["theta"] = nets.tensors(theta)
+        step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
         checked.append(step)
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
@@ -285,23 +289,39 @@ def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
     return values
 
 
-def parameters(W: Any, b: Any, case: Case) -> list[np.ndarray]:
-    """A candidate's "W" and "b" as tensors W_1 (d_out, d_in), b_1, W_2, …, from the layout that it declared."""
+def kernels(params: Any) -> list[nets.Layer]:
+    """The parameters that are a kernel and a bias."""
+    return [layer for layer in params if isinstance(layer, nets.Layer)]
+
+
+def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
+    """A candidate's "W" and "b", "gamma" and "beta", taken out of a step, as params, from the layout that it declared."""
     layout: Layout = case.layout
-    count = len(case.params)
-    expect(W is not None, "W", "a list of kernels at every step", "the parameters are what is judged", "none", Misbehaved)
-    W = _listed("W", W, case.dtype, count)
-    for l, kernel in enumerate(W):
-        expect(kernel.ndim == 2, f"W[{l}]", "a matrix", "it is a kernel", f"shape {kernel.shape}", Misbehaved)
-    if layout.kernel == "in_out":
-        W = [kernel.T for kernel in W]
+    count = len(kernels(case.params))
+    given = {name: _given(step, name, count if name in ("W", "b") else len(case.params) - count, case.dtype)
+             for name in ("W", "b", "gamma", "beta") if not (name == "b" and layout.bias == "column")}
+    shapes = [layer.W.shape for layer in kernels(case.params)]
     if layout.bias == "column":
-        W, b = [kernel[:, :-1] for kernel in W], [kernel[:, -1] for kernel in W]
-    else:
-        expect(b is not None, "b", "a list of biases at every step", "the parameters are what is judged", "none", Misbehaved)
-        b = _listed("b", b, case.dtype, count)
-    found = list(itertools.chain.from_iterable(zip(W, b, strict=True)))
-    for i, (tensor, mine) in enumerate(zip(found, nets.tensors(case.params), strict=True)):
-        expect(tensor.shape == mine.shape, f"{'Wb'[i % 2]}[{i // 2}]", f"shape {mine.shape}",
-               f"the layout is declared as {layout.kernel}, {layout.bias}", tensor.shape, Misbehaved)
-    return found
+        joined_W = given["W"]
+        for l, W in enumerate(joined_W):
+            expect(W.ndim == 2, f"W[{l}]", "a matrix", "its last column is the bias", f"shape {W.shape}", Misbehaved)
+        joined_W = [W.T for W in joined_W] if layout.kernel == "in_out" else joined_W
+        given["b"] = [W[:, -1] for W in joined_W]
+        given["W"] = [W[:, :-1].reshape(shape) if W[:, :-1].size == np.prod(shape) else W[:, :-1]
+                      for W, shape in zip(joined_W, shapes, strict=True)]
+    elif layout.kernel == "in_out":
+        given["W"] = [np.transpose(W, (3, 2, 0, 1) if W.ndim == 4 else None) for W in given["W"]]
+    rows = {nets.Layer: zip(given["W"], given["b"], strict=True), nets.Norm: zip(given["gamma"], given["beta"], strict=True)}
+    for kind in rows:
+        for name in kind._fields:
+            mine = [getattr(layer, name) for layer in case.params if isinstance(layer, kind)]
+            for i, (tensor, ours) in enumerate(zip(given[name], mine, strict=True)):
+                expect(tensor.shape == ours.shape, f"{name}[{i}]", f"shape {ours.shape}",
+                       f"the layout is declared as {layout.kernel}, {layout.bias}", tensor.shape, Misbehaved)
+    return tuple(type(layer)(*next(rows[type(layer)])) for layer in case.params)
+
+
+def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:
+    values = step.pop(name, None if count else [])
+    expect(values is not None, name, "a list of arrays at every step", "the parameters are what is judged", "none", Misbehaved)
+    return _listed(name, values, dtype, count)

@@ -22,14 +22,22 @@ COLOURS = {"PASS": "green", "GREY": "yellow", "UNINFORMATIVE": "yellow", "UNSTAB
 
 @dataclass(frozen=True)
 class CaseReport:
-    """One case: its name, its verdict, every line compared, and what was wrong with the candidate as a program, if anything."""
+    """One case: its name, its verdict, every line compared, and what was wrong with the candidate as a program, if anything.
+
+    tensors    the names of the tensors, W_1, b_1, W_2, …, where quantities are listed by tensor.
+    """
 
     case: str
     verdict: str
     lines: tuple[Line, ...] = ()
     reason: str = ""
+    tensors: tuple[str, ...] = ()
     ratio32: float | None = None
     """Error in float32 over error in float64 at the first failing line: about 1 for a wrong formula, above 1e6 for rounding."""
+
+    def place(self, line: Line) -> str:
+        """Which tensor and entry a line is worst in."""
+        return f"{self.tensors[line.index]}, entry {list(line.entry)}" if self.tensors else f"entry {list(line.entry)}"
 
     @property
     def undecided(self) -> list[int]:
@@ -97,13 +105,9 @@ class Report:
             for line in case.lines:
                 if line.verdict == "FAIL":
                     return Divergence(case.case, line.step, line.index // 2 if self.by_tensor else line.index,
-                                      self._place(line), line.name, line.tag, line.observed, line.expected, line.error,
+                                      case.place(line), line.name, line.tag, line.observed, line.expected, line.error,
                                       line.band, case.ratio32)
         return None
-
-    def _place(self, line: Line) -> str:
-        tensor = f"{'Wb'[line.index % 2]}_{line.index // 2 + 1}, " if self.by_tensor else ""
-        return f"{tensor}entry {list(line.entry)}"
 
     @property
     def coverage(self) -> dict[str, dict[str, Any]]:
