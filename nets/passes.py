@@ -103,15 +103,14 @@ def _through(records: Any, z: Array, params: Iterator[Any], stats: Iterator[Mome
             z = inner + beside
             a, h = [*a, *of_inner[0], *of_beside[0]], [*h, *of_inner[1], *of_beside[1]]
             kept.append((of_inner[2], of_beside[2]))
-        elif isinstance(record, TRAINABLE):
-            statistics = next(stats, None) if isinstance(record, BatchNorm) else None
-            z, a_l, keeps = RULES[type(record)].forward(record, z, next(params), statistics)
+            continue
+        trained = isinstance(record, TRAINABLE)
+        z, a_l, keeps = RULES[type(record)].forward(record, z, next(params) if trained else None,
+                                                    next(stats, None) if isinstance(record, BatchNorm) else None)
+        kept.append(keeps)
+        if trained:
             a.append(a_l)
             h.append(namespace(z).reshape(z, (*a_l.shape[:2], -1)))
-            kept.append(keeps)
-        else:
-            z, _, keeps = RULES[type(record)].forward(record, z, None, None)
-            kept.append(keeps)
     return z, tuple(a), tuple(h), tuple(kept)
 
 

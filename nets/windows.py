@@ -21,7 +21,7 @@ def offsets(window: Window, positions: tuple[int, int]) -> Iterator[tuple[slice,
     (kh, kw), (down, across), _ = window
     for i in range(kh):
         for j in range(kw):
-            yield slice(i, i + down * (positions[0] - 1) + 1, down), slice(j, j + across * (positions[1] - 1) + 1, across)
+            yield slice(i, i + down * positions[0], down), slice(j, j + across * positions[1], across)
 
 
 def blocks(N: int, entries: int) -> list[slice]:

@@ -245,3 +245,48 @@ def test_nets_work_alike(cupy, activation, loss, dtype):
         device = outcome(passes, model, *moved((params, x), cupy), labels, seed=2)      # labels may stay on the host
         assert not on_host(device)
         assert [found.numpys.tobytes() for found in device[1].g] == [g.tobytes() for g in expected[1].g]
+
+
+CNNS = {
+    "lenet": ((1, 8, 9), (nets.Conv2d(2, 5), nets.Act("tanh"), nets.AvgPool(2), nets.Conv2d(3, 3, padding="valid"),
+                          nets.Act("relu"), nets.Flatten(), nets.Dense(4))),
+    "vgg": ((2, 6, 5), (nets.Conv2d(3, 3), nets.BatchNorm(), nets.Act("relu"), nets.MaxPool(2, 1), nets.Flatten(), nets.Dense(4))),
+    "resnet": ((1, 5, 6), (nets.Conv2d(2, 3), nets.Residual((nets.Conv2d(3, 3, 2), nets.BatchNorm()), (nets.Conv2d(3, 1, 2),)),
+                           nets.Act("elu"), nets.AvgPool((3, 3)), nets.Flatten(), nets.Dense(4))),
+}
+
+
+def passes_and_statistics(model, params, x, y):
+    """The passes in training and in evaluation."""
+    stats = nets.batch_stats(model, params, [nets.Batch(x, y), nets.Batch(x[:2], y[:2])])
+    tapes = nets.forward(model, params, x), nets.forward(model, params, x, stats)
+    return [stats, *tapes, *(nets.backward(model, params, tape, y) for tape in tapes)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("shape", "records"), CNNS.values(), ids=CNNS)
+def test_convolutional_nets_work_alike(cupy, shape, records, dtype):
+    rng = np.random.default_rng(12)
+    model = nets.cnn(shape, records, "softmax_ce")
+    params = tuple(type(layer)(*(tensor.astype(dtype) for tensor in layer)) for layer in nets.init(model, 3))
+    x, labels = rng.standard_normal((5, *shape)).astype(dtype), rng.integers(0, 4, 5)
+    assert not fails(assert_alike(cupy, passes_and_statistics, model, params, x, labels))
+    for bad in (x[:0], x[:, :, :-1], x[0], x.astype(np.float16), x * np.float32("nan")):
+        assert fails(assert_alike(cupy, passes_and_statistics, model, params, bad, labels))
+    with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic "):
+        nets.forward(model, moved(params, cupy), x)
+
+
+@pytest.mark.parametrize("method", ["sgd_m", "adam", "rmsprop"])
+def test_first_order_methods_train_convolutional_nets_alike(cupy, method):
+    rng = np.random.default_rng(13)
+    model = nets.small_resnet((1, 4, 4), 3, (2, 3))
+    batch = nets.Batch(rng.standard_normal((5, 1, 4, 4)), rng.integers(0, 3, 5))
+
+    def steps(params, batch):
+        state = METHODS[method].init(model, params, batch, METHODS[method].Hyper())
+        for _ in range(2):
+            params, state, trace = METHODS[method].step(model, params, state, batch, METHODS[method].Hyper())
+        return params, state, trace
+
+    assert not fails(assert_alike(cupy, steps, nets.init(model, 1), batch))

@@ -98,6 +98,23 @@ def test_strided_views_are_the_same_numbers():
     assert [array.tolist() for array in arrays_in(list(plain))] == [array.tolist() for array in arrays_in(list(other))]
 
 
+def test_batches_of_several_blocks():
+    """Patches of a million entries and more are made block by block; small integers, so that order does not matter."""
+    rng = np.random.default_rng(45)
+    model = nets.cnn((20, 18, 18), (Conv2d(20, 3), Conv2d(2, 3, padding="valid"), AvgPool(16), Flatten()), "mse")
+    params = tuple(nets.Layer(rng.integers(-1, 2, shape).astype(float), np.zeros(shape[0])) for shape in nets.layer_shapes(model))
+    N = 40
+    x, y = rng.integers(-1, 2, (N, 20, 18, 18)).astype(float), np.ones((N, 2))
+    assert len(nets.windows.blocks(N, 324 * 181)) == len(nets.windows.blocks(N, 256 * 180)) + 1 == 3
+    tape = nets.forward(model, params, x)
+    g = nets.pre_gradients(model, params, tape, y)
+    assert np.abs(tape.a[0][:, :, -1] - 1).max() == 0
+    for n in range(N):
+        alone = nets.forward(model, params, x[n:n + 1])
+        assert tape.h[1][n].tolist() == alone.h[1][0].tolist()
+        assert g[0][n].tolist() == nets.pre_gradients(model, params, alone, y[n:n + 1])[0][0].tolist()
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("loss", ["mse", "bce", "softmax_ce"])
 def test_float_passes_stay_within_their_bands(loss, dtype):

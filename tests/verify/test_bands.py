@@ -138,6 +138,19 @@ def test_errors_of_the_inputs_are_carried_and_no_more(space, name):
         assert (z.e - rounding <= 1.001 * reached).all()
 
 
+def test_entries_can_be_set(space):
+    """Values and errors alike, and those of an array that is the source stay what they are."""
+    x = space.zeros((2, 3))
+    y = Banded(space.asarray(np.array([1.0, 2])).v, np.array([0.5, 0.25]), space)
+    x[:, 1] = y
+    x[1, 0:2] += y
+    assert x.v.astype(float).tolist() == [[0, 1, 0], [1, 4, 0]]
+    assert x.e.tolist() == [[0, 0.5, 0], [0.5 + space.u, 0.5 + 4 * space.u, 0]]
+    x[...] = space.zeros((2, 3))
+    assert y.v.astype(float).tolist() == [1, 2]
+    assert y.e.tolist() == [0.5, 0.25]
+
+
 @pytest.mark.parametrize("value", [3, -1, 0, 0.1, -2.5, Fraction(1, 3), Fraction(-7, 10**9)])
 def test_constants(space, value):
     c = space.const(value)

@@ -99,6 +99,53 @@ def test_steps_may_hold_nan_single_arrays_and_nothing(tmp_path):
     assert same(verify.read_steps(tmp_path), steps)
 
 
+IMAGES = {
+    "vgg": nets.small_vgg((2, 5, 4), 3),
+    "resnet": nets.small_resnet((1, 5, 6), 3),
+    "all fields": nets.cnn((2, 6, 5), (
+        nets.Conv2d(3, (3, 2), (2, 1), "valid"), nets.BatchNorm(0.25), nets.MaxPool((2, 1), None), nets.AvgPool(1, (1, 2)),
+        nets.Residual((nets.Residual((nets.BatchNorm(Fraction(1, 3)),)), nets.Act("relu")), (nets.Conv2d(3, 1), nets.BatchNorm(2))),
+        nets.Flatten(), nets.Dense(3)), "softmax_ce"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("model", IMAGES.values(), ids=IMAGES)
+def test_convolutional_cases_survive_the_folder_to_the_bit(model, dtype, tmp_path):
+    rng = np.random.default_rng(5)
+    batches = tuple(nets.Batch(rng.standard_normal((4, *model.input_shape)).astype(dtype), rng.integers(0, 3, 4)) for _ in range(2))
+    params = tuple(type(layer)(*(tensor.astype(dtype) for tensor in layer)) for layer in nets.init(model, 0))
+    case = Case("images", "adam", model, params, METHODS["adam"].Hyper(0.1, 0.9, 0.99, 0.1, 0.0, 0.0), batches[:1], batches, dtype)
+    case.save(tmp_path)
+    loaded = Case.load(tmp_path)
+    assert same(loaded, case)
+    assert loaded.model == model
+    assert [type(layer) for layer in loaded.params] == [type(layer) for layer in params]
+    loss, grad = loaded.loss_and_grad([tuple(layer) for layer in params], batches[0])
+    assert np.isfinite(loss)
+    assert [type(layer) for layer in grad] == [type(layer) for layer in params]
+
+
+@pytest.mark.parametrize(("layers", "sentence"), [
+    ([["Conv2d", 2, 4, 1, "same"], ["Flatten"], ["Dense", 3]], r"layers\[0\]\.kernel: expected odd sizes because .*, got 4"),
+    ([["Conv2d", 2, [3], 1, "same"], ["Flatten"], ["Dense", 3]], r"layers\[0\]\.kernel: expected a positive integer or two .*"),
+    ([["Conv2d", 2, 3, "1/0"], ["Flatten"], ["Dense", 3]], r"case\.json: expected the fields .* got ZeroDivisionError: .*"),
+    ([["Conv2d", 2, 3, "a/b"], ["Flatten"], ["Dense", 3]], r"Invalid literal for Fraction: 'a/b'"),
+    ([["Flatten"], ["Dense", 3], ["BatchNorm", "-1/2"]], r"layers\[2\]\.eps: expected a positive number because .*"),
+    ([["Residual", [["Dense", 3]], []]], r"layers\[0\]\.layers\[0\]: expected a vector because .*"),
+    ([["Residual", "Dense", []], ["Flatten"], ["Dense", 3]], r"layers\[0\]: expected two tuples, .*"),
+    ([["Sequential", []]], r"case\.json: expected the fields .* got KeyError: 'Sequential'"),
+    ([[]], r"layers\[0\]: expected a layer record .*|case\.json: expected the fields .*"),
+])
+def test_a_malformed_net_is_refused(layers, sentence, tmp_path):
+    model = IMAGES["vgg"]
+    batch = nets.Batch(np.zeros((2, *model.input_shape)), np.array([0, 1]))
+    Case("images", "sgd_m", model, nets.init(model, 0), METHODS["sgd_m"].Hyper(0.1, 0.9), batch, (batch,)).save(tmp_path)
+    edited(tmp_path, lambda text: put(text, "model", "layers", layers))
+    with pytest.raises(ValueError, match=rf"^(?:{sentence})$"):
+        Case.load(tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path):
     inside = tmp_path / "case"

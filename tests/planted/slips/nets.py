@@ -116,39 +116,152 @@ SLIPS = {
             ("targets", "xp.eye(m)[y]", "xp.eye(m)[m - 1 - y]", "one-hot rows mirrored"),
         ],
     },
+    "nets.rules": {
+        "nets/test_passes_exact.py::test_the_single_passes_as_printed_are_the_batched_ones": [
+            ("_dense", "xp.ones((z.shape[0], 1))", "xp.zeros((z.shape[0], 1))", "a bias column of zeros"),
+            ("R(3.1)", " + layer.b", "", "no bias"),
+            ("_act_back", "ACTIVATIONS[record.name].d_phi", "ACTIVATIONS[record.name].phi", "φ for φ′"),
+        ],
+        "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
+            ("_kernel", "(layer.W.shape[0], -1))", "(-1, layer.W.shape[0])).T", "the kernel read in another order"),
+            ("_flatten", "(0, 3, 1, 2)", "(0, 1, 2, 3)", "flattened with the channel fastest"),
+            ("_flatten_back", "(0, 2, 3, 1)", "(0, 3, 2, 1)", "height and width exchanged on the way back"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_the_passes_are_the_loops_over_pixels": [
+            ("_batch_norm", "layer.gamma * x_h + layer.beta", "layer.gamma * (x_h + layer.beta)", "γ scales β as well"),
+            ("_batch_norm_back", " - xp.sum(Dx_h, axis=0) / n", "", "the mean counts as a constant"),
+            ("_batch_norm_back", " - x_h * (xp.sum(Dx_h * x_h, axis=0) / n)", "", "the variance counts as a constant"),
+            ("_batch_norm_back", "n = x_h.shape[0]", "n = a.shape[0]", "means over examples, sums over positions"),
+            ("_batch_norm_back", "layer.gamma * Dh", "Dh", "no γ on the way back"),
+            ("moments", "axis=0) / x.shape[0])", "axis=0) / (x.shape[0] - 1))", "the unbiased variance"),
+            ("moments", "(x - mean) ** 2", "x ** 2", "the second moment for the variance"),
+            ("deviation", "xp.sqrt(used.var + xp.const(record.eps))", "xp.sqrt(used.var) + xp.const(record.eps)",
+             "ε outside the root"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_evaluation_is_affine_and_so_is_its_way_back": [
+            ("_batch_norm", "if statistics is None else statistics", "if True else statistics", "evaluation with the batch's own"),
+            ("_batch_norm_back", "if not fixed", "if True", "fixed statistics differentiated as the batch's"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_examples_are_coupled_through_the_statistics": [
+            ("_batch_norm_back", "if not fixed", "if fixed", "the coupling is forgotten"),
+        ],
+    },
+    "nets.windows": {
+        "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
+            ("R(3.1)", "k:-1:size", "k * C:k * C + C", "patches offset by offset, not channel by channel"),
+            ("patches", "xp.ones((N, *positions))", "xp.zeros((N, *positions))", "no 1 at the end of a patch"),
+            ("patches", "padded[n, rows, columns]", "padded[n, columns, rows]", "rows and columns exchanged"),
+            ("offsets", "for i in range(kh):\n        for j in range(kw):", "for j in range(kw):\n        for i in range(kh):",
+             "offsets column by column"),
+            ("offsets", "slice(i, i + down * positions[0], down)", "slice(i, i + positions[0])", "a stride of 1 down"),
+            ("offsets", "across * positions[1], across", "across * positions[1], down", "the stride down for the one across"),
+            ("patches_adjoint", "+= Da", "= Da", "overlapping patches overwrite each other"),
+            ("patches_adjoint", "k::size", "size - 1 - k::size", "the kernel turned around"),
+            ("patches_adjoint", "Dz[_inside(shape, window.padding)]", "Dz[:, :H, :W]", "the padding is cut off on one side"),
+            ("max_pool_adjoint", "Dz = xp.where(larger, zero, Dz)", "Dz = Dz * 1", "every running maximum gets the derivative"),
+            ("max_pool_adjoint", "xp.where(larger, Dz, zero)", "Dz", "every pixel of a window gets the derivative"),
+            ("_running_maxima", "entry > maxima[-1]", "entry < maxima[-1]", "the smallest"),
+            ("avg_pool", "/ prod(window.size)", "/ window.size[0]", "the mean over the height only"),
+            ("avg_pool_adjoint", "Dz / prod(window.size)", "Dz / window.size[0]", "shares of the height only"),
+            ("avg_pool_adjoint", "+= share", "= share", "overlapping windows overwrite each other"),
+            ("_padded", "padded[_inside(z.shape, padding)] = z", "padded[:, :z.shape[1], :z.shape[2]] = z",
+             "all padding below and on the right"),
+            ("_inside", "zip(padding", "zip(padding[::-1]", "padding of a non-square kernel exchanged"),
+        ],
+        "nets/test_cnn_exact.py::test_ties_go_to_the_first_pixel_of_a_window": [
+            ("max_pool_adjoint", "columns_k] > before", "columns_k] >= before", "ties go to the last pixel"),
+        ],
+        "nets/test_cnn_contract.py::test_batches_of_several_blocks": [
+            ("blocks", "slice(n, n + step)", "slice(n, n + step - 1)", "the last example of every block is left out"),
+            ("blocks", "range(0, N, step)", "range(step, N, step)", "the first block is left out"),
+        ],
+    },
     "nets.passes": {
         "nets/test_passes_exact.py::test_the_single_passes_as_printed_are_the_batched_ones": [
-            ("forward", "[z, xp.ones((N, 1))]", "[z, xp.zeros((N, 1))]", "no bias"),
-            ("pre_gradients", "reversed(model.layers)", "model.layers", "backward pass in forward order"),
-            ("pre_gradients", "tape.output, y))", "tape.output, y)) / N", "g is ∂(mean loss)/∂h, without N"),
-            ("pre_gradients", "ACTIVATIONS[name].d_phi", "ACTIVATIONS[name].phi", "φ for φ′"),
-            ("pre_gradients", "if l > 0:", "if l > 1:", "the first matrix is passed over"),
+            ("_back", "zip(reversed(records), reversed(kept), strict=True)", "zip(records, kept, strict=True)",
+             "backward pass in forward order"),
+            ("pre_gradients", "tape.output, y)), tape.kept", "tape.output, y)) / len(y), tape.kept",
+             "g is ∂(mean loss)/∂h, without N"),
+            ("_back", "if l > 0 else None", "if l > 1 else None", "the pass ends before the first layer"),
             ("pre_gradients", "tuple(reversed(g))", "tuple(g)", "g from the last layer to the first"),
         ],
+        "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
+            ("_through", "z = inner + beside", "z = inner", "no shortcut"),
+            ("_through", "record.shortcut, z, params", "record.shortcut, inner, params", "the shortcut behind the layers"),
+            ("_back", "else inner + beside", "else inner", "nothing back through the shortcut"),
+            ("_back", "[*g_beside, *g_inner]", "[*g_inner, *g_beside]", "g of the branches exchanged"),
+            ("_gradient", "xp.reshape(D[:, :-1], layer.W.shape)", "xp.reshape(D[:, 1:], layer.W.shape)",
+             "the bias column in front"),
+        ],
+        "nets/test_cnn_exact.py::test_theorem_3_gradient": [
+            ("weight_gradient", "/ g.shape[0]", "/ g.shape[0] / g.shape[1]", "a mean over positions"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_the_passes_are_the_loops_over_pixels": [
+            ("_gradient", "xp.sum(g * x_h, axis=0) / N", "xp.sum(g * x_h, axis=0) / g.shape[0]", "dγ as a mean over positions"),
+            ("_gradient", "xp.sum(g, axis=0) / N", "xp.sum(g, axis=0)", "dβ as a sum over examples"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_statistics_of_several_batches_are_those_of_all_data": [
+            ("_over_all", "sum(n * part.mean for", "sum(sum(sizes) / len(sizes) * part.mean for",
+             "batches of all sizes weigh the same"),
+            ("_over_all", " + (part.mean - mean) ** 2", "", "the variance between batches is left out"),
+            ("batch_stats", "batch.x, stats)", "batch.x, ())", "later layers see the statistics of single batches"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_bad_statistics": [
+            ("_check_stats", "pair.var >= 0", "pair.mean == pair.mean", "negative variances pass"),
+        ],
         "nets/test_passes_bad_input.py::test_an_empty_batch": [
-            ("forward", "expect(x.shape[0] > 0", "expect(x.shape[0] >= 0", "an empty batch passes"),
+            ("_check_input", "expect(x.shape[0] > 0", "expect(x.shape[0] >= 0", "an empty batch passes"),
         ],
         "nets/test_passes_exact.py::test_the_passes_are_the_loops_over_units": [
             ("weight_gradient", " / g.shape[0]", "", "a sum over examples for their mean"),
-            ("backward", "Layer(D[:, :-1], D[:, -1])", "Layer(D[:, 1:], D[:, 0])", "bias column in front"),
             ("backward", "sum(value) / tape.output.shape[0]", "sum(value)", "the loss is a sum over examples"),
         ],
         "nets/test_passes_multiprecision.py::test_value_gradient_and_hessian_of_losses": [
             ("output_hessian", "hessian(output)", "hessian(output) / output.shape[0]", "the mean over examples once too often"),
         ],
     },
+    "nets.records": {
+        "nets/test_cnn_records.py::test_what_is_no_network_is_refused": [
+            ("_positions", "all(k % 2 for k in pair(size))", "True", "even kernels pass"),
+            ("_positions", "k <= (2 * n - 1 if same else n)", "k <= 2 * n - 1", "kernels larger than the image pass"),
+            ("_shapes", "after == beside", "len(after) == len(beside)", "branches of different shapes pass"),
+        ],
+        "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
+            ("Window.positions", "(n + 2 * p - k) // s + 1", "(n + 2 * p - k + 1) // s", "a position too few"),
+            ("window", "((kh - 1) // 2, (kw - 1) // 2)", "((kw - 1) // 2, (kh - 1) // 2)", "padding exchanged"),
+        ],
+        "nets/test_cnn_records.py::test_shapes": [
+            ("window", "record.size if record.stride is None else record.stride", "1 if record.stride is None else record.stride",
+             "pools overlap by default"),
+        ],
+    },
     "nets.model": {
         "nets/test_models.py::test_weights_are_normal_with_variance_gain_squared_over_fan_in": [
-            ("init", "2.0**0.5", "2.0", "gain 2 for √2"),
-            ("init", "d_in**0.5", "d_out**0.5", "fan-out for fan-in"),
-            ("init", "d_in**0.5", "d_in", "standard deviation 1/d_in"),
-            ("init", '("relu", "elu")', '("relu",)', "elu without its gain"),
+            ("_gains", "2.0**0.5", "2.0", "gain 2 for √2"),
+            ("_start", "d_in = prod(shape[1:])", "d_in = shape[0]", "fan-out for fan-in"),
+            ("_start", "gain / d_in**0.5", "gain / d_in", "standard deviation 1/d_in"),
+            ("_gains", '("relu", "elu")', '("relu",)', "elu without its gain"),
+        ],
+        "nets/test_cnn_records.py::test_weights_are_normal_with_variance_gain_squared_over_fan_in": [
+            ("_start", "prod(shape[1:])", "shape[1]", "fan-in without the kernel's size"),
+            ("_gains", "gains = [gain, *gains]\n", "gains, gain = [gain, *gains], 1.0\n", "a BatchNorm hides what follows it"),
+            ("_gains", "_gains(inner, gain), _gains(shortcut, gain)", "_gains(inner, 1.0), _gains(shortcut, 1.0)",
+             "branches do not see what follows them"),
         ],
         "nets/test_models.py::test_init_has_the_shapes_and_dtype_of_the_model": [
-            ("init", "np.zeros(d_out)", "rng.standard_normal(d_out)", "random biases"),
+            ("_start", "np.zeros(shape[0])", "rng.standard_normal(shape[0])", "random biases"),
         ],
         "nets/test_models.py::test_tensors_and_layers_are_inverse_to_each_other": [
             ("layers", "zip(values[0::2], values[1::2]", "zip(values[1::2], values[0::2]", "W and b exchanged"),
+        ],
+        "nets/test_cnn_records.py::test_tensors_and_layers_are_inverse_to_each_other": [
+            ("layers", "type(layer)(*pair)", "Layer(*pair)", "no Norms"),
+        ],
+        "nets/test_cnn_records.py::test_methods_of_chapter_2_want_a_perceptron": [
+            ("expect_mlp", "Dense | Act)", "Dense | Act | BatchNorm)", "a BatchNorm passes as a perceptron's"),
+        ],
+        "nets/test_cnn_batch_norm.py::test_methods_that_need_uncoupled_examples_say_so": [
+            ("has_batch_norm", " or has_batch_norm(record.shortcut)", "", "a BatchNorm in a shortcut is overlooked"),
         ],
     },
 }
