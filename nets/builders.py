@@ -35,5 +35,5 @@ def small_resnet(input_shape: Any, classes: int, channels: Any = (8, 16), loss: 
         stride = 2 if i else 1
         inner = (Conv2d(width, 3, stride), BatchNorm(), Act("relu"), Conv2d(width, 3), BatchNorm())
         layers += [Residual(inner, (Conv2d(width, 1, stride), BatchNorm()) if i else ()), Act("relu")]
-    (_, *size), _ = shapes(layers, tuple(input_shape))
-    return cnn(input_shape, (*layers, AvgPool(tuple(size)), Flatten(), Dense(classes)), loss)
+    (_, height, width), _ = shapes(layers, tuple(input_shape))
+    return cnn(input_shape, (*layers, AvgPool((height, width)), Flatten(), Dense(classes)), loss)

@@ -297,7 +297,7 @@ class Bands:
     def triu(self, A: Banded) -> Banded:
         """A (n, n) with exact zeros below its diagonal."""
         above = np.triu(np.ones(A.shape, dtype=bool))
-        return Banded(np.where(above, A.v, flint.arb(0)), np.where(above, A.e, 0), self)
+        return Banded(np.where(above, A.v, self.zeros(A.shape).v), np.where(above, A.e, 0), self)
 
     def kron(self, A: Banded, B: Banded) -> Banded:
         """A ⊗ B."""

@@ -90,13 +90,13 @@ def _case(method: str, name: str, index: int) -> Case:
     else:
         batches = tuple(_batch(model, size, rng) for size in sizes)
     if name in ("dead", "strided"):
-        b = params[0].b.copy()
-        b[1] = -100.0
-        params = (nets.Layer(params[0].W, b), *params[1:])
+        W, b = params[0]
+        params = (nets.Layer(W, np.where(np.arange(len(b)) == 1, -100.0, b)), *params[1:])
     if name == "degenerate":
         batches = tuple(batch._replace(x=_degenerate(batch.x)) for batch in batches)
     if name == "large":
-        params = (*params[:-1], nets.Layer(300 * params[-1].W, params[-1].b))
+        W, b = params[-1]
+        params = (*params[:-1], nets.Layer(300 * W, b))
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
     if name == "penalty":
         hyper["eta"] = 0.03

@@ -16,7 +16,7 @@ from rich.table import Table
 from ..arrays.errors import expect
 from ..reference import METHODS
 from .case import Case, Layout, read_steps
-from .cases import OPTIONAL, TRAPS, cases
+from .cases import IMAGES, OPTIONAL, TRAPS, cases
 from .check import check, judge_steps
 from .procedures import PROCEDURES
 from .report import Report
@@ -99,7 +99,8 @@ def _list(options: argparse.Namespace) -> int:
         function = getattr(procedure.module, procedure.function)
         procedures.add_row(name, (function.__doc__ or "").splitlines()[0])
     suite = Table("case", "the trap it sets", title="\nCases", title_justify="left", box=None)
-    for name, trap in (TRAPS | {name: f"{text} (only on request)" for name, text in OPTIONAL.items()}).items():
+    images = {name: f"{text} (where the method is for convolutional nets, else on request)" for name, text in IMAGES.items()}
+    for name, trap in (TRAPS | images | {name: f"{text} (only on request)" for name, text in OPTIONAL.items()}).items():
         suite.add_row(name, trap)
     for table in (methods, procedures, suite):
         console.print(table)

@@ -8,7 +8,6 @@ What the candidate does not expose is carried, with its error bound.
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -269,7 +268,7 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
                    "these are the Trace and State names of the method", repr(name), Misbehaved)
         if "k" in step:
             shown = step.pop("k")
-            expect(np.shape(shown) == () and shown == k, "k", k, "it counts the steps taken", shown, Misbehaved)
+            expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
         step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
@@ -311,14 +310,17 @@ def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
                       for W, shape in zip(joined_W, shapes, strict=True)]
     elif layout.kernel == "in_out":
         given["W"] = [np.transpose(W, (3, 2, 0, 1) if W.ndim == 4 else None) for W in given["W"]]
-    rows = {nets.Layer: zip(given["W"], given["b"], strict=True), nets.Norm: zip(given["gamma"], given["beta"], strict=True)}
-    for kind in rows:
-        for name in kind._fields:
-            mine = [getattr(layer, name) for layer in case.params if isinstance(layer, kind)]
-            for i, (tensor, ours) in enumerate(zip(given[name], mine, strict=True)):
-                expect(tensor.shape == ours.shape, f"{name}[{i}]", f"shape {ours.shape}",
-                       f"the layout is declared as {layout.kernel}, {layout.bias}", tensor.shape, Misbehaved)
-    return tuple(type(layer)(*next(rows[type(layer)])) for layer in case.params)
+    found = {name: iter(enumerate(tensors)) for name, tensors in given.items()}
+    params = []
+    for layer in case.params:
+        tensors = []
+        for name, ours in layer._asdict().items():
+            i, tensor = next(found[name])
+            expect(tensor.shape == ours.shape, f"{name}[{i}]", f"shape {ours.shape}",
+                   f"the layout is declared as {layout.kernel}, {layout.bias}", tensor.shape, Misbehaved)
+            tensors.append(tensor)
+        params.append(type(layer)(*tensors))
+    return tuple(params)
 
 
 def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:

@@ -106,6 +106,9 @@ class Counting:
     def all_finite(self, x):
         return True
 
+    def triu(self, A):
+        return A
+
     def reshape(self, x, shape):
         size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
         return Sized((size // known if n == -1 else n for n in shape), self)

@@ -62,8 +62,8 @@ YIELDS = {
     "ragged lists": (lambda s, c: {**s, "W": [[[1.0], [2.0, 3.0]], *s["W"][1:]]}, "W[0]: expected an array"),
     "lists of numbers": (lambda s, c: {**s, "g": [g.tolist() for g in s["g"]]}, "g[0]: expected an array"),
     "one array for W": (lambda s, c: {**s, "W": np.zeros(3)}, "W: expected a list of 3 arrays"),
-    "no W": (without("W"), "W: expected a list of kernels"),
-    "no b": (without("b"), "b: expected a list of biases"),
+    "no W": (without("W"), "W: expected a list of arrays"),
+    "no b": (without("b"), "b: expected a list of arrays"),
     "too few layers": (lambda s, c: {**s, "W": s["W"][:2], "b": s["b"][:2]}, "W: expected a list of 3 arrays"),
     "too many layers": (lambda s, c: {**s, "W": [*s["W"], s["W"][0]]}, "W: expected a list of 3 arrays"),
     "too few state arrays": (lambda s, c: {**s, "g_h": s["g_h"][:3]}, "g_h: expected a list of 6 arrays"),
@@ -73,7 +73,7 @@ YIELDS = {
     "a number": (lambda s, c: 3.0, "candidate: expected dicts of named arrays"),
     "nothing": (lambda s, c: None, "candidate: expected dicts of named arrays"),
     "keys that are no names": (lambda s, c: {0: s["W"], 1: s["b"]}, "candidate: expected dicts of named arrays"),
-    "an empty dict": (lambda s, c: {}, "W: expected a list of kernels"),
+    "an empty dict": (lambda s, c: {}, "W: expected a list of arrays"),
 }
 
 
