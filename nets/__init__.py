@@ -16,6 +16,7 @@ from .model import (
     layer_shapes,
     layers,
     mlp,
+    positions,
     tensors,
 )
 from .passes import (
@@ -24,6 +25,7 @@ from .passes import (
     backward,
     batch_stats,
     forward,
+    norm_gradient,
     output_hessian,
     pre_gradients,
     predictive,
@@ -36,5 +38,5 @@ from .rules import Moments
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
            "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "layer_shapes", "layers", "lenet5", "mlp",
-           "output_hessian", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "tensors",
+           "output_hessian", "positions", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "tensors",
            "weight_gradient"]

@@ -97,7 +97,12 @@ def cnn(input_shape: Any, layers: Any, loss: str) -> Model:
 
 def layer_shapes(model: Model) -> list[tuple[int, ...]]:
     """The shape of every trainable layer's weights in order: (d_out, d_in), (out, in, kh, kw), or (C,) of a BatchNorm."""
-    return shapes(model.layers, model.input_shape)[1]
+    return [weights.shape for weights in shapes(model.layers, model.input_shape)[1]]
+
+
+def positions(model: Model) -> tuple[int, ...]:
+    """P of every trainable layer in order: 1 behind a vector, the number of output pixels behind an image."""
+    return tuple(weights.positions for weights in shapes(model.layers, model.input_shape)[1])
 
 
 def init(model: Model, seed: int) -> tuple[Layer | Norm, ...]:

@@ -155,15 +155,19 @@ def weight_gradient(g: Array, a: Array) -> Array:
     return xp.reshape(g, (-1, g.shape[-1])).T @ xp.reshape(a, (-1, a.shape[-1])) / g.shape[0]
 
 
+def norm_gradient(g: Array, x_h: Array) -> Norm:
+    """The gradient of the mean loss in γ and β, from g (N, P, C) and the normalised inputs x̂ (N, P, C) of one BatchNorm."""
+    xp, N = namespace(g, x_h), g.shape[0]
+    g, x_h = (xp.reshape(x, (-1, x.shape[-1])) for x in (g, x_h))
+    return Norm(xp.sum(g * x_h, axis=0) / N, xp.sum(g, axis=0) / N)
+
+
 def _gradient(layer: Layer | Norm, g: Array, a: Array) -> Layer | Norm:
     """The gradient of the mean loss in the parameters of one layer."""
-    xp = namespace(g, a)
     if isinstance(layer, Norm):
-        g, x_h = (xp.reshape(x, (-1, x.shape[-1])) for x in (g, a))
-        N = a.shape[0]
-        return Norm(xp.sum(g * x_h, axis=0) / N, xp.sum(g, axis=0) / N)
+        return norm_gradient(g, a)
     D = weight_gradient(g, a)
-    return Layer(xp.reshape(D[:, :-1], layer.W.shape), D[:, -1])
+    return Layer(namespace(D).reshape(D[:, :-1], layer.W.shape), D[:, -1])
 
 
 def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:

@@ -169,7 +169,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
-            params = split(now.stop("initial state", "W", joined(params)))
+            params = split(params, now.stop("initial state", "W", joined(params)))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})

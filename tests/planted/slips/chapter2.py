@@ -25,7 +25,7 @@ SLIPS = {
             ("R4.9", "H_g @ D_h @ H_a", "H_g @ D_h", "H_a is left out"),
             ("R4.11", "join(layer) - alpha", "join(layer) + alpha", "ascent"),
             ("R4.11", "alpha * p,", "alpha * p * 1000001 / 1000000,", "a step a millionth too long"),
-            ("R4.13", "params, batch", "split(each(lambda W, p: W + alpha * p, W, p)), batch",
+            ("R4.13", "params, batch", "split(params, each(lambda W, p: W + alpha * p, W, p)), batch",
              "the second pass runs at the old parameters"),
             ("R4.16", "h_p - mean(h)", "mean(h) - h_p", "s_g points backward"),
             ("R4.16", "beta * s + (1 - beta) *", "beta * s +", "s_g without the factor 1 − β"),
@@ -75,7 +75,7 @@ SLIPS = {
             ("R5.6", "batch.y)", "batch.y_sampled)", "∇f from sampled targets"),
             ("R5.8", "H_g @ D @ H_a", "H_g @ D", "H_a is left out"),
             ("R5.10", "join(layer) - alpha", "join(layer) + alpha", "ascent"),
-            ("R5.12", "params, batch", "split(each(lambda W, p: W + alpha * p, W, p)), batch",
+            ("R5.12", "params, batch", "split(params, each(lambda W, p: W + alpha * p, W, p)), batch",
              "the second pass runs at the old parameters"),
             ("R5.15", "h_p - mean(h)", "mean(h) - h_p", "s_g points backward"),
             ("R5.15", "(g_p - mean(g))", "g_p", "y_g is g⁺, not its change"),
@@ -110,7 +110,7 @@ SLIPS = {
             ("R7.5", "state.H_g, grad_h, state.H_a", "state.H_g, grad, state.H_a", "the moving average is not used"),
             ("R7.5", "H_g @ D_h @ H_a", "H_g @ D_h", "H_a is left out"),
             ("R7.6", "join(layer) - alpha", "join(layer) + alpha", "ascent"),
-            ("R7.8", "sampled(model, params, tape, batch)", "nets.pre_gradients(model, params, tape, batch.y)",
+            ("R7.8", "sampled_gradients(model, params, tape, batch)", "nets.pre_gradients(model, params, tape, batch.y)",
              "the empirical Fisher matrix"),
             ("R7.9", "(1 - beta) * second_moment(a)", "second_moment(a)", "A without the factor 1 − β"),
             ("R7.9", "(1 - beta) * second_moment(g)", "second_moment(g / len(g))",
@@ -120,7 +120,6 @@ SLIPS = {
             ("R7.10", "k <= hyper.T or k % hyper.T == 0", "True", "inverses at every step"),
             ("R7.11", "xp.inv(damped(A, root)), A)", "xp.inv(damped(A, root)), state.A)", "stale A"),
             ("R7.11", "damped(G, root)", "damped(G, root**2)", "λ for √λ"),
-            ("sampled", "batch.y_sampled)", "batch.y)", "the empirical Fisher matrix"),
         ],
         f"{VARIANTS}[penalty-kfac20]": [
             ("R7.3", "hyper.eta", "0", "the penalty is forgotten"),
@@ -156,18 +155,23 @@ SLIPS = {
     },
     "reference.parts.kronecker": {
         f"{STEPS}[narrow-kbfgs20]": [
-            ("join", "[layer.W, layer.b[:, None]]", "[layer.b[:, None], layer.W]", "the bias column in front"),
-            ("split", "nets.Layer(W[:, :-1], W[:, -1])", "nets.Layer(W[:, 1:], W[:, 0])", "the bias column in front"),
+            ("join", "[xp.reshape(layer.W, (layer.W.shape[0], -1)), layer.b[:, None]]",
+             "[layer.b[:, None], xp.reshape(layer.W, (layer.W.shape[0], -1))]", "the bias column in front"),
+            ("_layer", "reshape(W_b[:, :-1], like.W.shape), W_b[:, -1]", "reshape(W_b[:, 1:], like.W.shape), W_b[:, 0]",
+             "the bias column in front"),
             ("means", "batch.y)", "batch.y_sampled)", "sampled targets in the second pass"),
             ("second_moment", "rows.T @ rows / x.shape[0]", "rows.T @ rows", "a sum over examples for their mean"),
             ("over_data", "x * n / total", "x / len(batches)", "batches weighted alike, whatever their size"),
             ("damped", "A + lam * namespace(A).eye(A.shape[0])", "A * (1 + lam)", "relative damping"),
         ],
+        f"{STEPS}[narrow-kfac20]": [
+            ("sampled_gradients", "batch.y_sampled)", "batch.y)", "the empirical Fisher matrix"),
+        ],
         "chapter2/test_chapter2_twins.py::test_the_penalty_is_the_gradient_of_half_eta_theta_squared": [
             ("joined_gradient", "D + eta * W", "D + 2 * eta * W", "the penalty is η‖θ‖²"),
         ],
         "chapter2/test_chapter2_awkward.py::test_a_gradient_that_is_not_finite_is_refused": [
-            ("joined_gradient", "namespace(D).all_finite(D)", "True", "an infinite gradient goes on"),
+            ("_finite", "namespace(D).all_finite(D)", "True", "an infinite gradient goes on"),
         ],
     },
 }
