@@ -116,6 +116,10 @@ class Objects:
                 A[i, j:] = A[i, j:] - A[i, j] / A[j, j] * A[j, j:]
         return True
 
+    def trace(self, A: Any) -> Any:
+        """The sum of the diagonal of A (n, n)."""
+        return np.trace(A)
+
     def inv(self, A: Any) -> Any:
         """A⁻¹ of a square matrix.  Raises ArithmeticError where A is singular."""
         return self.solve(A, self.eye(A.shape[0]))

@@ -11,6 +11,7 @@ from .model import (
     Norm,
     cnn,
     expect_mlp,
+    expect_no_batch_norm,
     expect_uncoupled,
     init,
     layer_shapes,
@@ -37,6 +38,6 @@ from .rules import Moments
 
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
-           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "layer_shapes", "layers", "lenet5", "mlp",
-           "output_hessian", "positions", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "tensors",
-           "weight_gradient"]
+           "batch_stats", "cnn", "expect_mlp", "expect_no_batch_norm", "expect_uncoupled", "forward", "init", "layer_shapes",
+           "layers", "lenet5", "mlp", "norm_gradient", "output_hessian", "positions", "pre_gradients", "predictive",
+           "sample_targets", "single", "small_resnet", "small_vgg", "tensors", "weight_gradient"]

@@ -177,8 +177,12 @@ def expect_mlp(model: Model, method: str) -> None:
 
 def expect_uncoupled(model: Model, method: str) -> None:
     """Raise ValueError if the model has a BatchNorm: with one, an example's loss depends on all the others of its batch."""
-    expect(not has_batch_norm(model.layers), "model", "no BatchNorm",
-           f"{method} needs the gradient of each example's own loss, and batch statistics couple the examples", "one")
+    expect_no_batch_norm(model, f"{method} needs the gradient of each example's own loss, and batch statistics couple the examples")
+
+
+def expect_no_batch_norm(model: Model, why: str) -> None:
+    """Raise ValueError, with the reason, if the model has a BatchNorm."""
+    expect(not has_batch_norm(model.layers), "model", "no BatchNorm", why, "one")
 
 
 def has_batch_norm(records: Any) -> bool:

@@ -9,7 +9,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs20, kbfgs20_l_skip, kfac20
+from . import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -20,6 +20,11 @@ METHODS: dict[str, Any] = {
     "kbfgs20_l": SimpleNamespace(**vars(kbfgs20) | {"Hyper": kbfgs20.HyperL, "LINES": kbfgs20.LINES_L}),
     "kbfgs20_l_skip": kbfgs20_l_skip,
     "kfac20": kfac20,
+    "kbfgs": kbfgs,
+    "kbfgs_l": SimpleNamespace(**vars(kbfgs) | {"Hyper": kbfgs.HyperL, "LINES": kbfgs.LINES_L}),
+    "kbfgs_l_exact": kbfgs_l_exact,
+    "kfac": kfac,
+    "kfac_ef": SimpleNamespace(**vars(kfac) | {"Hyper": kfac.HyperEF}),
 }
 
 __all__ = ["METHODS"]

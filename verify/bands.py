@@ -304,13 +304,18 @@ class Bands:
         blocks = A[:, None, :, None] * B[None, :, None, :]
         return self.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
 
+    def trace(self, A: Banded) -> Banded:
+        """The sum of the diagonal of A (n, n), in any order."""
+        return self.sum(Banded(A.v.diagonal(), A.e.diagonal(), self))
+
     def inv(self, A: Banded) -> Banded:
         """A⁻¹, with the error of any algorithm that is backward stable up to its condition."""
         n = A.shape[0]
         X = self._solve(A.v, self.eye(n).v)
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
-        return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+        with np.errstate(invalid="ignore"):                       # 0 · ∞
+            return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
 
     def solve(self, A: Banded, B: Banded) -> Banded:
         """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""
@@ -319,7 +324,8 @@ class Bands:
         X, X_A = self._solve(A.v, b), np.abs(self._solve(A.v, self.eye(n).v).astype(np.float64))
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
-        e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
+        with np.errstate(invalid="ignore"):                       # 0 · ∞
+            e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:

@@ -38,6 +38,8 @@ IMAGES = {
 OPTIONAL = {
     "decay": "decoupled weight decay γ",
     "schedule": "a learning rate that falls twice within the run",
+    "improvement1_off": "K-BFGS with the double damping of chapter 2 (R Table 3.8)",
+    "improvement2_off": "K-BFGS with the Hessian action of a moving average of A (R Table 3.8)",
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
@@ -50,18 +52,46 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
+    "kbfgs": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 2.5, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+              "T": (1, 1, 2)},
+    "kbfgs_l": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 2.5, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+                "T": (1, 1, 2), "p": (2, 3, 1)},
+    "kbfgs_l_exact": {"alpha": (0.4, 0.15, 0.25), "lam_A": (0.5, 1.25, 0.2), "lam_G": (0.75, 0.3, 1.5, 0.4),
+                      "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35), "p": (2, 3, 1)},
+    **{method: {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T_1": (1, 1, 2, 1),
+                "T_2": (2, 3, 2, 1)} for method in ("kfac", "kfac_ef")},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ()
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef")
 """The methods whose suite has images."""
+
+UNCOUPLED = ("kbfgs_l_exact", "kfac_ef")
+"""Those of them that refuse batch normalisation."""
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "penalty": {"eta": 0.03}, "decay": {"gamma": 0.05}, "schedule": {"alpha": StepDecay(1, 0.5, 2)},
+    "improvement1_off": {"improvement1": False, "lam": 0.3}, "improvement2_off": {"improvement2": False},
+}
+"""The hyper-parameters that a case is about; a schedule starts from the rate that the case has otherwise."""
 
 
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
-    return (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    names = (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    return tuple(name for name in names if _fits(method, name) and not (name == "normalised" and method in UNCOUPLED))
+
+
+def optional(method: str) -> tuple[str, ...]:
+    """The names of the cases that a method can have on request."""
+    return tuple(name for name in OPTIONAL if _fits(method, name))
+
+
+def _fits(method: str, name: str) -> bool:
+    return set(ASKED.get(name, ())) <= set(METHODS[method].Hyper._fields)
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
@@ -98,12 +128,10 @@ def _case(method: str, name: str, index: int) -> Case:
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
-    if name == "penalty":
-        hyper["eta"] = 0.03
-    if name == "decay":
-        hyper["gamma"] = 0.05
-    if name == "schedule":
-        hyper["alpha"] = StepDecay(hyper["alpha"], 0.5, 2)
+    expect(_fits(method, name), "case", f"one of {', '.join((*suite(method), *optional(method)))}",
+           f"{method} has no {' or '.join(ASKED.get(name, ()))}", repr(name))
+    asked = ASKED.get(name, {})
+    hyper |= asked if name != "schedule" else {"alpha": asked["alpha"]._replace(alpha=hyper["alpha"])}
     params, batches = cast(cast((params, batches), "float32"), "float64")
     return Case(name, method, model, params, METHODS[method].Hyper(**hyper), batches, batches)
 

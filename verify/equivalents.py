@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import namespace
-from ..reference.parts import lbfgs
+from ..reference.parts import damping, lbfgs
 from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
 from .bands import Banded
+from .source import instrument
 
 Array = Any
 
@@ -49,6 +50,22 @@ def _updated(H: Any, s: Banded, y: Banded) -> Any:
     return _bfgs_H(H, s, y) if isinstance(after, Banded) and after is not H else after
 
 
+def _weight(sy: Banded, c: Banded, mu: Any) -> Any:
+    """`damping.weight`, which is continuous: the hull of both its branches where the bands admit both, and never beyond [0, 1]."""
+    acts = sy < mu * c
+    if not acts.open:
+        return damping.weight(sy, c, mu)
+    theta = acts.space.where(acts, (1 - mu) * c / (c - sy), 1)
+    return theta if theta.e < 0.5 else Banded(0.5, 0.5, theta.space)
+
+
+def _dampings() -> dict[str, Any]:
+    """The dampings of a pair with that weight."""
+    source = instrument(damping, lambda tag, function, name, value: value, {})
+    source["weight"] = _weight
+    return {name: source[name] for name in ("double_damping", "dp_dlm", "dpi_dlm")}
+
+
 WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
-         "descend": _descend}
+         "descend": _descend, **_dampings()}
 """What a step finds under the names that it imports, where it runs on bands."""

@@ -20,7 +20,7 @@ from .. import nets
 from ..arrays import map_arrays, precision
 from ..arrays.errors import expect
 from ..reference import METHODS
-from ..reference.parts.kronecker import joined, split
+from ..reference.parts.kronecker import joined, of_layers, of_norms, split, stacked
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout
 from .equivalents import WIDER
@@ -161,15 +161,16 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
     lines: list[Line] = []
     with precision(BITS), suppress(NotFinite):   # nothing can be computed from there; the line itself is recorded as failed
         params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
-        now = _Step(0, initial, case, space, lines)
+        now = _Step(0, {}, case, space, lines)     # what `init` assigns is looked at when it is done
         source = instrument(sys.modules[method.step.__module__], lambda tag, _, name, value: now.stop(tag, name, value),
                             convention.rewrites)
+        state = source["init"](case.model, params, data, case.hyper)
         source |= WIDER
-        state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
+        now = _Step(0, initial, case, space, lines)
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
-            params = split(params, now.stop("initial state", "W", joined(params)))
+            params = split(params, *(now.stop("initial state", name, value) for name, value in _shown(method, params).items()))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
@@ -181,24 +182,40 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
             for space.paths in every_path():
                 now = _Step(k, step, case, space, [], params)
                 try:
-                    branches.append((now.lines, source["step"](case.model, params, state, batch, case.hyper)))
+                    new, after, _ = source["step"](case.model, params, state, batch, case.hyper)
+                    branches.append((now.lines, (new, now.unchanged(state, after))))
                 except NotFinite as stopped:
                     branches.append((now.lines, stopped))
                 except (ValueError, ArithmeticError, Misbehaved) as error:   # this branch cannot be the one that the candidate took
                     refused.append(error)
                     continue
-                if _badness(now.lines)[1] <= 1:
-                    break
             if not branches:
                 raise next((error for error in refused if isinstance(error, Misbehaved)), Misbehaved(
                     f"candidate: expected values that the method can go on from because the next step reads them, "
                     f"got: {refused[0]}"))
-            taken, after = min(branches, key=lambda branch: _badness(branch[0]))
+            taken, outcome = min(branches, key=lambda branch: _badness(branch[0]))
             lines += taken
-            if isinstance(after, NotFinite):
-                raise after
-            params, state, _ = after
+            if isinstance(outcome, NotFinite):
+                raise outcome
+            params, state = outcome
+            for other, alternative in branches:        # what as good a branch leaves behind is as possible
+                if not isinstance(alternative, NotFinite) and _badness(other) <= max(_badness(taken), (0, 1)):
+                    params, state = hull((params, state), alternative)
     return lines
+
+
+def hull(one: Any, other: Any) -> Any:
+    """Two trees as one, whose bands hold the values of both; unknown where their shapes differ."""
+    if isinstance(one, Banded):
+        if one.shape != other.shape:
+            longer = max(one, other, key=lambda tree: tree.v.size)      # a memory with the pair and one without it
+            return Banded(longer.v, np.full(longer.shape, np.inf), one.space)
+        apart = np.abs(np.asarray(one.v - other.v, dtype=object).astype(np.float64))
+        return Banded(one.v, np.maximum(one.e, apart + other.e), one.space) if apart.any() or (one.e != other.e).any() else one
+    if isinstance(one, tuple):
+        parts = [hull(*pair) for pair in zip(one, other, strict=True)]
+        return type(one)(*parts) if hasattr(one, "_fields") else tuple(parts)
+    return one
 
 
 def _badness(lines: list[Line]) -> tuple[int, float]:
@@ -207,7 +224,7 @@ def _badness(lines: list[Line]) -> tuple[int, float]:
 
 def _shown(method: Any, params: Any) -> dict[str, Any]:
     """The parameters under the name by which the method lists them."""
-    return {"theta": nets.tensors(params)} if by_tensor(method) else {"W": joined(params)}
+    return {"theta": nets.tensors(params)} if by_tensor(method) else {"W": joined(params), "norm": stacked(params)}
 
 
 class NotFinite(Exception):
@@ -228,6 +245,13 @@ class _Step:
         if isinstance(name, tuple):
             return tuple(self.stop(tag, part, values) for part, values in zip(name, value, strict=True))
         return self.judged(tag, name, value) if name in self.quantities else value
+
+    def unchanged(self, before: Any, after: Any) -> Any:
+        """`after`, with the fields that the step has left as they were compared as well: they must stay, bit for bit."""
+        tags = METHODS[self.case.method].LINES
+        return after._replace(**{name: self.stop(tags.get(name, "unchanged"), name, value)
+                                 for name, value in after._asdict().items()
+                                 if value is getattr(before, name) and isinstance(value, tuple)})
 
     def judged(self, tag: str, name: str, value: Any) -> Any:
         if hasattr(value, "_fields"):
@@ -257,8 +281,7 @@ def by_tensor(method: Any) -> bool:
 def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, whichever it has."""
     expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
-    known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
-    count = len(nets.tensors(case.params)) if by_tensor(method) else len(kernels(case.params))
+    known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W", "norm"}
     checked = []
     for k, step in enumerate(steps, start=case.steps + 1 - len(steps)):
         step = dict(step)
@@ -269,16 +292,24 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
+        step = {name: _listed(name, values, case.dtype, _count(name, method, case)) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
-        step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
+        step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in of_layers(theta, theta)]
+        step["norm"] = [np.stack(norm) for norm in of_norms(theta, theta)]
         checked.append(step)
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
+def _count(name: str, method: Any, case: Case) -> int:
+    """How many arrays a quantity has: one a tensor or a layer, or, where its name speaks of it, one a BatchNorm."""
+    if by_tensor(method):
+        return len(nets.tensors(case.params))
+    return len((of_norms if "norm" in name else of_layers)(case.params, case.params))
+
+
 def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
     expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …",
+           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, …",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
@@ -288,18 +319,13 @@ def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
     return values
 
 
-def kernels(params: Any) -> list[nets.Layer]:
-    """The parameters that are a kernel and a bias."""
-    return [layer for layer in params if isinstance(layer, nets.Layer)]
-
-
 def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
     """A candidate's "W" and "b", "gamma" and "beta", taken out of a step, as params, from the layout that it declared."""
     layout: Layout = case.layout
-    count = len(kernels(case.params))
+    count = len(of_layers(case.params, case.params))
     given = {name: _given(step, name, count if name in ("W", "b") else len(case.params) - count, case.dtype)
              for name in ("W", "b", "gamma", "beta") if not (name == "b" and layout.bias == "column")}
-    shapes = [layer.W.shape for layer in kernels(case.params)]
+    shapes = [layer.W.shape for layer in of_layers(case.params, case.params)]
     if layout.bias == "column":
         joined_W = given["W"]
         for l, W in enumerate(joined_W):

@@ -10,7 +10,7 @@ from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, smw, tensors
 from stepgauge.verify import cases
-from stepgauge.verify.cases import TRAPS
+from stepgauge.verify.cases import optional, suite
 
 DTYPES = ("float32", "float64")
 VARIANTS = {"sgd_m": {"momentum": "heavy_ball"}, "kbfgs20": {"H_a_start": "identity", "double_grad": True}}
@@ -30,7 +30,7 @@ def trajectory(case, params, data, batches):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_step_alike(cupy, method, dtype):
-    everything = (*TRAPS, "schedule", *(["decay"] if "gamma" in METHODS[method].Hyper._fields else []))
+    everything = (*suite(method), *optional(method))
     names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else ("plain", "labels")
     chosen = list(cases(method, names, dtype))
     if method in VARIANTS:
@@ -50,6 +50,11 @@ COPIES = {
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
     "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
+    "kbfgs": {"plain": (8, 14), "labels": (10, 21)},
+    "kbfgs_l": {"plain": (8, 22), "labels": (10, 33)},
+    "kbfgs_l_exact": {"plain": (7, 18), "labels": (9, 27)},
+    "kfac": {"plain": (5, 5), "labels": (6, 17)},
+    "kfac_ef": {"plain": (5, 5), "labels": (6, 17)},
 }
 
 
@@ -151,7 +156,7 @@ PARTS = {
     "descend": (lambda s, y: descent.descend(s, y, namespace(s).const(0.5), 0.25), "sy"),
     "learning_rate": (lambda s: descent.learning_rate(descent.StepDecay(0.3, 0.7, 2), 5, s), "s"),
     "join": (lambda H, s: kronecker.join(nets.Layer(H, s)), "Hs"),
-    "split": (lambda H: kronecker.split([H]), "H"),
+    "split": (lambda H: kronecker.split((nets.Layer(H[:, :-1], H[0]),), [H]), "H"),
     "mean": (kronecker.mean, "T"),
     "second_moment": (kronecker.second_moment, "T"),
     "damped": (lambda A: kronecker.damped(A, namespace(A).const(0.5)), "A"),
