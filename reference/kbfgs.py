@@ -155,7 +155,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R9.6
     g = nets.pre_gradients(model, params, tape, batch.y)                                                             # R9.6
-    DW, D_norm = joined_gradient(g, tape.a, params, 0), stacked_gradient(g, tape.a, params)                          # R9.6
+    DW = joined_gradient(g, tape.a, params, 0)                                                                       # R9.6
+    D_norm = stacked_gradient(g, tape.a, params)                                                                     # R9.6
     DW_h = each(lambda D_h, D: beta * D_h + D, state.DW_h, DW)                                                       # R9.8
     D_norm_h = each(lambda D_h, D: beta * D_h + D, state.D_norm_h, D_norm)                                           # R§3.4.3
     p = each(lambda H_G, D_h, H_A: H_G @ D_h @ H_A, state.H_G, DW_h, state.H_A)                                      # R9.9

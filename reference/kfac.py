@@ -138,7 +138,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R12.5
     g = nets.pre_gradients(model, params, tape, batch.y)                                                             # R12.5
-    DW, D_norm = joined_gradient(g, tape.a, params, 0), stacked_gradient(g, tape.a, params)                          # R12.5
+    DW = joined_gradient(g, tape.a, params, 0)                                                                       # R12.5
+    D_norm = stacked_gradient(g, tape.a, params)                                                                     # R12.5
     DW_h = each(lambda D_h, D: beta * D_h + D, state.DW_h, DW)                                                       # R12.7
     D_norm_h = each(lambda D_h, D: beta * D_h + D, state.D_norm_h, D_norm)                                           # R§3.7.2
     p = each(lambda H_Gamma, D_h, H_Omega: H_Gamma @ D_h @ H_Omega, state.H_Gamma, DW_h, state.H_Omega)              # R12.8
@@ -147,13 +148,13 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
     Omega, Gamma, H_Omega, H_Gamma = state.Omega, state.Gamma, state.H_Omega, state.H_Gamma
     pi: tuple[Array, ...] = ()
-    due = k % hyper.T_1 == 0                                                                                         # R12.11
-    if due:
-        g = fisher_gradients(model, params, tape, batch, hyper)                                           # R12.12  DEV-KFAC-2
+    due_1 = k % hyper.T_1 == 0                                                                                       # R12.11
+    if due_1:
+        g_F = fisher_gradients(model, params, tape, batch, hyper)                                         # R12.12  DEV-KFAC-2
         Omega = each(lambda Omega, a: beta * Omega + (1 - beta) * second_moment(a), Omega, of_layers(params, tape.a))   # R12.14
-        Gamma = each(lambda Gamma, g: beta * Gamma + (1 - beta) * position_mean(g), Gamma, g)                        # R12.14
-    due = k % hyper.T_2 == 0                                                                                         # R12.17
-    if due:
+        Gamma = each(lambda Gamma, g: beta * Gamma + (1 - beta) * position_mean(g), Gamma, g_F)                       # R12.14
+    due_2 = k % hyper.T_2 == 0                                                                                       # R12.17
+    if due_2:
         pi, H_Omega, H_Gamma = inverses(Omega, Gamma, root)
     return (split(params, W, norm), State(k, DW_h, Omega, Gamma, H_Omega, H_Gamma, D_norm_h),
             Trace(DW, D_norm, DW_h, D_norm_h, p, W, norm, Omega, Gamma, pi, H_Omega, H_Gamma))

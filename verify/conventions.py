@@ -16,6 +16,76 @@ def _interpolation(function: str, name: str, theta: str, near: str, far: str) ->
             _slip(function, f"{name}: no damping", **{name: f"{near}"}))
 
 
+_ALGORITHM_9 = (
+    Convention("momentum is an exponential moving average, 𝒟Ŵ = β𝒟Ŵ + (1 − β)𝒟W̃ (R Algorithm 4)",
+               {"DW_h": "each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.DW_h, DW)"}),
+    Convention("the damping is split evenly, λ_A = λ_G = √λ in every layer (R Algorithm 4)",
+               {"lam_A, lam_G": "(tuple(xp.sqrt(xp.const(hyper.lam)) for _ in of_layers(params, params)),) * 2"}),
+    Convention("the curvature is updated in steps 1, T + 1, 2T + 1, …", {"due": "(k - 1) % hyper.T == 0"}),
+    Convention("without improvement #1: double damping (R Algorithm 3)",
+               {"s_t, y_t": "both(lambda s, y, H, mu2: double_damping.trusted(s, y, H, mu1=mu1, mu2=mu2), "
+                            "s_G, y_G, H_G, lam_G)"}),
+    Convention("batch normalisation follows its gradient, without momentum",
+               {"norm": "each(lambda norm, D: norm - alpha / xp.const(hyper.lam) * D, stacked(params), D_norm)"}),
+    Convention("batch normalisation has the rate α, as in R's K-FAC (R Section 3.7.2)",
+               {"norm": "each(lambda norm, D_h: norm - alpha * D_h, stacked(params), D_norm_h)"}),
+    Convention("no momentum: the direction is taken from 𝒟W̃ itself (R Algorithm 10)",
+               {"p": "each(lambda H_G, D, H_A: H_G @ D @ H_A, state.H_G, DW, state.H_A)"}),
+    Convention("A is averaged over positions, where (3.9) adds them up", legitimate=False,
+               rewrites={"s_A, y_A": "both(lambda H, a, lam: hessian_action_pair.trusted("
+                                     "H, mean(a), damped(second_moment(a) / a.shape[1], lam)), H_A, a, lam_A)"}),
+    Convention("the pair of G is added up over positions, where (3.12) and (3.13) average", legitimate=False,
+               rewrites={"s_G": "each(lambda s, h_p, h: beta * s + (1 - beta) * h.shape[1] * (h_p - mean(h)), s_G, after.h, h)",
+                         "y_G": "each(lambda y, g_p, g: beta * y + (1 - beta) * g.shape[1] * (g_p - mean(g)), "
+                                "y_G, after.g, g)"}),
+    Convention("𝒟W̃ is averaged over positions, where Theorem 3 adds them up", legitimate=False,
+               rewrites={"DW": "each(lambda D, g: D / g.shape[1], joined_gradient(g, tape.a, params, 0), of_layers(params, g))"}),
+    Convention("H_G is updated by the undamped pair", {"step.H_G": "each(lbfgs.updated, H_G, s_G, y_G)"}, legitimate=False),
+    Convention("s and y of line 19 are not averaged over steps", legitimate=False,
+               rewrites={"s_G": "each(lambda h_p, h: h_p - mean(h), after.h, h)",
+                         "y_G": "each(lambda g_p, g: g_p - mean(g), after.g, g)"}),
+    Convention("y_A leaves out the Levenberg-Marquardt term", legitimate=False,
+               rewrites={"s_A, y_A": "both(lambda H, a: hessian_action_pair.trusted(H, mean(a), second_moment(a)), H_A, a)"}),
+    Convention("𝒟W̃ is summed over the mini-batch where it should be averaged", legitimate=False,
+               rewrites={"DW": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, 0))"}),
+)
+
+_ALGORITHM_12 = (
+    Convention("momentum is an exponential moving average, 𝒟Ŵ = β𝒟Ŵ + (1 − β)𝒟W̃ (R Algorithm 7)",
+               {"DW_h": "each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.DW_h, DW)"}),
+    Convention("π = 1: the damping is split evenly (R Algorithm 7)", {"pi": "each(lambda Omega: xp.const(1), Omega)"}),
+    Convention("the inverses of the first steps are identities", start={"H_Omega": "eye", "H_Gamma": "eye"}),
+    Convention("statistics are taken in steps 1, T_1 + 1, 2T_1 + 1, …", {"due_1": "(k - 1) % hyper.T_1 == 0"}),
+    Convention("inverses are taken in steps 1, T_2 + 1, 2T_2 + 1, …", {"due_2": "(k - 1) % hyper.T_2 == 0"}),
+    Convention("batch normalisation follows its gradient, without momentum",
+               {"norm": "each(lambda norm, D: norm - alpha * D, stacked(params), D_norm)"}),
+    Convention("π = √(trace Ω/d_Ω ÷ trace Γ ÷ d_Γ): a bracket is missing around trace Γ/d_Γ", legitimate=False,
+               rewrites={"pi": "each(lambda Omega, Gamma: balance(Omega, Gamma) / Gamma.shape[0], Omega, Gamma)"}),
+    Convention("π = √(trace Ω ÷ trace Γ): the sizes are left out", legitimate=False,
+               rewrites={"pi": "each(lambda Omega, Gamma: balance(Omega, Gamma) * "
+                               "xp.sqrt(xp.const(Omega.shape[0]) / xp.const(Gamma.shape[0])), Omega, Gamma)"}),
+    Convention("π is inverted: Ω gets √λ/π and Γ gets π√λ", legitimate=False,
+               rewrites={"pi": "each(lambda Omega, Gamma: 1 / balance(Omega, Gamma), Omega, Gamma)"}),
+    Convention("λ is added to Ω and to Γ where √λ should be", legitimate=False,
+               rewrites={"root": "xp.const(hyper.lam)", "beta, root": "xp.const(hyper.beta), xp.const(hyper.lam)"}),
+    Convention("Γ is added up over positions, where it should be averaged", legitimate=False,
+               rewrites={"Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * second_moment(g), Gamma, g)"}),
+    Convention("Ω is averaged over positions, where it should be added up", legitimate=False,
+               rewrites={"Omega": "each(lambda Omega, a: beta * Omega + (1 - beta) * position_mean(a), Omega, "
+                                  "of_layers(params, tape.a))"}),
+    Convention("Γ is N² times too small: 𝒟h is the gradient of the mean loss", legitimate=False,
+               rewrites={"Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * position_mean(g / g.shape[0]), Gamma, g)"}),
+    Convention("Γ is N times too small: 𝒟h is divided by N and 𝒟h 𝒟hᵀ summed over examples", legitimate=False,
+               rewrites={"Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * position_mean(g) / g.shape[0], Gamma, g)"}),
+    Convention("Γ is 𝒟h 𝒟hᵀ of the mean 𝒟h, not the mean of 𝒟h 𝒟hᵀ", legitimate=False,
+               rewrites={"Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * "
+                                  "position_mean((xp.sum(xp.sum(g, axis=0), axis=0) / (g.shape[0] * g.shape[1]))"
+                                  "[None, None, :]), Gamma, g)"}),
+    Convention("𝒟W̃ is summed over the mini-batch where it should be averaged", legitimate=False,
+               rewrites={"DW": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, 0))"}),
+)
+
+
 CONVENTIONS: dict[str, tuple[Convention, ...]] = {
     "sgd_m": (
         Convention("momentum is heavy ball, ĝ = βĝ + g (R Section 3.7.2)",
@@ -73,7 +143,7 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
         Convention("no momentum: the direction is taken from ∇f itself (R Algorithm 5)",
                    {"p": "each(lambda H_g, D, H_a: H_g @ D @ H_a, state.H_g, grad, state.H_a)"}),
-        Convention("H_g is updated by the undamped pair", {"H_g": "each(lbfgs.updated, state.H_g, s_g, y_g)"}, legitimate=False),
+        Convention("H_g is updated by the undamped pair", {"step.H_g": "each(lbfgs.updated, state.H_g, s_g, y_g)"}, legitimate=False),
         Convention("s and y of line 16 are not averaged over steps", legitimate=False,
                    rewrites={"s_g": "each(lambda h_p, h: h_p - mean(h), after.h, tape.h)",
                              "y_g": "each(lambda g_p, g: g_p - mean(g), after.g, g)"}),
@@ -83,13 +153,13 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("stale A: line 21 damps the previous average", {"A_LM": "each(lambda A: damped(A, lam_A), state.A)"},
                    legitimate=False),
         Convention("A averages āāᵀ of the mean input, not the mean of āāᵀ", legitimate=False,
-                   rewrites={"A": "each(lambda A, a: beta * A + (1 - beta) * mean(a)[:, None] * mean(a)[None, :], "
+                   rewrites={"step.A": "each(lambda A, a: beta * A + (1 - beta) * mean(a)[:, None] * mean(a)[None, :], "
                                   "state.A, tape.a)"}),
         Convention("∇f is summed over the mini-batch where it should be averaged", legitimate=False,
                    rewrites={"grad": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, hyper.eta))"}),
     )),
     "kbfgs20_l_skip": (
-        Convention("no pair is skipped (R Algorithm 4)", {"H_g": "each(lbfgs.updated, state.H_g, s_t, y_t)"}),
+        Convention("no pair is skipped (R Algorithm 4)", {"step.H_g": "each(lbfgs.updated, state.H_g, s_t, y_t)"}),
         Convention("stale A: line 22 damps the previous average", {"A_LM": "each(lambda A: damped(A, lam_A), state.A)"},
                    legitimate=False),
     ),
@@ -105,6 +175,20 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("G is N times too small: ggᵀ of gradients that were divided by N, summed", legitimate=False,
                    rewrites={"G": "each(lambda G, g: beta * G + (1 - beta) * second_moment(g) / batch.x.shape[0], state.G, g)"}),
     ),
+    "kbfgs": (Convention("H_G starts from the identity (R Algorithm 4)", start={"H_G": "eye"}), *_ALGORITHM_9),
+    "kbfgs_l": _ALGORITHM_9,
+    "kbfgs_l_exact": (
+        Convention("D_P D_LM with H_G (R Algorithm 8, as Algorithm 10, line 15, is printed: ERR-15)",
+                   {"s_t, y_t": "both(lambda s, y, H, mu2: dp_dlm.trusted(s, y, H, mu1=mu1, mu2=mu2), "
+                                "s_G, y_G, state.H_G, lam_G)"}),
+        Convention("A is averaged over positions, where (3.9) adds them up", legitimate=False,
+                   rewrites={"step.A": "each(lambda a: second_moment(a) / a.shape[1], tape.a)"}),
+        Convention("H_G is updated by the undamped pair", {"step.H_G": "each(lbfgs.updated, state.H_G, s_G, y_G)"}, legitimate=False),
+    ),
+    "kfac": (Convention("empirical Fisher: Γ comes from the data's own targets", legitimate=False,
+                        rewrites={"g_F": "of_layers(params, nets.pre_gradients(model, params, tape, batch.y))"}), *_ALGORITHM_12),
+    "kfac_ef": (Convention("Γ comes from sampled targets (R Algorithm 12)",
+                           {"g_F": "sampled_gradients(model, params, tape, batch)"}), *_ALGORITHM_12),
     "damping.powell_on_B": _interpolation("powell_on_B", "y_t", "theta", "y", "Bs"),
     "damping.powell_on_H": _interpolation("powell_on_H", "s_t", "theta", "s", "Hy"),
     "damping.powell_identity": _interpolation("powell_identity", "y_t", "theta", "y", "s"),

@@ -21,6 +21,7 @@ from ..arrays import map_arrays, precision
 from ..arrays.errors import expect
 from ..reference import METHODS
 from ..reference.parts.kronecker import joined, of_layers, of_norms, split, stacked
+from ..reference.parts.lbfgs import Memory
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout
 from .equivalents import WIDER
@@ -125,6 +126,13 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
                 float(error[entry]), float(band[entry]), worst / scale if scale else worst,
                 bool((band <= INFORMATIVE * told).any()) and told > 0, undecided, (observed, expected))
+
+
+def another_count(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded) -> Line:
+    """The Line of a memory that holds more or fewer pairs than the line gives: their numbers are what is compared."""
+    shown, right = (float(x.shape[1]) for x in (observed, value))
+    return Line(step, name, index, tag, np.inf, (), shown, right, abs(shown - right), 0.0, 1.0, True, bool(value.space.paths.taken),
+                (observed, value.v.astype(np.float64)))
 
 
 def worst(lines: Iterable[Line]) -> str:
@@ -263,6 +271,9 @@ class _Step:
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
         observed = self.exposed[name][index]
+        if name in Memory._fields and observed.shape[:1] == value.shape[:1] and observed.ndim == 2 and observed.shape != value.shape:
+            self.lines.append(another_count(self.k, name, index, tag, observed, value))
+            return self.space.asarray(observed)
         expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None

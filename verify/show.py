@@ -43,6 +43,39 @@ _ALGORITHM_4 = {
     "R4.23": "BFGS makes H_a satisfy it",
 }
 
+_ALGORITHM_9 = {
+    "R9.1": "the default numbers",
+    "R9.2": "split the damping by the number of positions: λ_A = √P √λ, λ_G = √λ/√P",
+    "R9.4": "count the step",
+    "R9.6": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+    "R9.8": "its momentum, as a heavy ball",
+    "R§3.4.3": "batch normalisation: momentum of γ and β, and a step of α/λ along it",
+    "R9.9": "the direction: the momentum between the two inverses",
+    "R9.10": "move W̄ by −α along it, plus γW̄ where weight decay is on",
+    "R9.12": "in every T-th step",
+    "R9.13": "forward and backward again on the same mini-batch, at the new parameters",
+    "R9.16": "a pair that carries the action of this mini-batch's A, which is not formed",
+    "R§2.4": "without improvement #2: the action of a moving average of A",
+    "R9.17": "BFGS makes H_A satisfy it",
+    "R9.19": "moving averages of the change of h and of 𝒟h, means over examples and positions",
+    "R9.20": "damp that pair: D_P D_LM, or double damping without improvement #1",
+    "R9.21": "BFGS, or L-BFGS, makes H_G satisfy it",
+}
+
+_ALGORITHM_12 = {
+    "R12.1": "the default numbers",
+    "R12.3": "count the step",
+    "R12.5": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+    "R12.7": "its momentum, as a heavy ball",
+    "R§3.7.2": "batch normalisation: momentum of γ and β, and a step of α along it",
+    "R12.8": "the direction: the momentum between the two inverses",
+    "R12.9": "move W̄ by −α along it, plus γW̄ where weight decay is on",
+    "R12.11": "in every T_1-th step",
+    "R12.12": "backward once more, with targets drawn from the predictive distribution (the data's, for empirical factors)",
+    "R12.14": "moving averages of the sum over positions of a aᵀ, and of the mean over positions of 𝒟h 𝒟hᵀ",
+    "R12.17": "in every T_2-th step the inverses of both (line 19), damped by π√λ and √λ/π",
+}
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "sgd_m": {
         "R§2.8.2": "g is the gradient of the mini-batch loss and of the penalty η/2 ‖θ‖²",
@@ -87,6 +120,21 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R7.10": "in the first T steps and in every T-th",
         "R7.11": "the inverses of both, damped by √λ",
     },
+    "kbfgs": _ALGORITHM_9,
+    "kbfgs_l": _ALGORITHM_9,
+    "kbfgs_l_exact": {
+        "R10.2": "count the step",
+        "R10.4": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+        "R10.6": "the direction: the gradient between the two inverses",
+        "R10.7": "move W̄ by −α along it",
+        "R10.9": "forward and backward again on the same mini-batch, at the new parameters",
+        "R10.12": "the mini-batch's A, and the inverse of it with its damping",
+        "R10.14": "moving averages of the change of h and of 𝒟h, means over examples and positions",
+        "R10.15": "damp that pair with H = I/λ_G",
+        "R10.16": "keep it for L-BFGS",
+    },
+    "kfac": _ALGORITHM_12,
+    "kfac_ef": _ALGORITHM_12,
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
     "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},
@@ -114,6 +162,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "quasi_newton.dfp_H": {"R(2.11)": "the member φ = 0 of the Broyden family"},
     "quasi_newton.broyden_H": {"R(2.11)": "the member φ: DFP plus φ(yᵀHy) hhᵀ"},
     "quasi_newton.hessian_action_pair": {"R§2.4": "s is what H makes of the mean input, y what A makes of s"},
+    "quasi_newton.minibatch_action_pair": {
+        "R(3.14)": "s is what H makes of the mean input",
+        "R(3.14) R(3.15)": "y what A + λI makes of s: examples and positions one by one, without A",
+    },
     "tensors.vec": {"R§4.2.1": "the slices along the first mode one below the other, each vectorized likewise"},
     "tensors.vec_columns": {"R§5.2.1": "the columns one below the other"},
     "tensors.mat": {"R§4.2.1": "one row per slice along mode i"},
