@@ -124,6 +124,21 @@ def test_a_kernel_as_large_as_the_image_is_a_dense_layer():
     assert twins3.averages(net, Ws, batch) == twins3.averages(flat_net, Ws, batch)
 
 
+def test_the_homogeneous_coordinate_counts_positions():
+    """The last entry of A is |𝒯|, of the mean of a 1; the last column of 𝒟W is |𝒯| times the mean of 𝒟h."""
+    net, Ws, (batch, *_) = small(FRACTIONS)
+    found = twins3.averages(net, Ws, batch)
+    assert found.P == [4, 1]
+    assert [(A[-1][-1], a[-1]) for A, a in zip(found.A, found.a, strict=True)] == [(4, 1), (1, 1)]
+    for P, DW, Dh in zip(found.P, found.DW, found.Dh, strict=True):
+        assert [row[-1] for row in DW] == twins.scale(P, Dh)
+
+
+def test_the_first_of_the_largest_gets_the_derivative():
+    _, back = twins3.max_pool(twins3.Net([], "mse", FRACTIONS), [[[F(1), F(2)], [F(2), F(0)]]], (2, 2), (1, 1))
+    assert back([[[F(5)]]]) == [[[0, 5], [0, 0]]]
+
+
 # ------------------------------------------------------------------------------------------------------------------- procedures
 
 def spd(rng, n):
@@ -214,6 +229,27 @@ def test_memory_for_every_step_is_bfgs():
     assert [made["W"] for made in full] == [made["W"] for made in enough]
     assert full[0]["H_G"] == short[0]["H_G"]
     assert full[1]["H_G"] != short[1]["H_G"]
+    assert short[1]["pairs"] == [[pair] for pair in zip(short[1]["s_t"], short[1]["y_t"], strict=True)]
+
+
+def test_the_hessian_action_of_a_step_sees_the_pass_before_the_update():
+    """s_A, y_A from the a of the first pass and H_A before; H_A⁺ multiplied out, which maps y_A to s_A."""
+    net, Ws, batches = small(FMPQ, sizes=(2,))
+    start, (made,) = twins3.kbfgs_start(net, HYPER, Ws, batches), kbfgs_run(net, Ws, batches)
+    for l, seen in enumerate(twins3.passes(net, Ws, batches[0])):
+        lambda_A, _ = twins3.split_damping(net, HYPER, len(seen.a[0]))
+        s, y = twins3.hessian_action_pair_formed(start["H_A"][l], seen.a, lambda_A)
+        assert (made["s_A"][l], made["y_A"][l]) == (s, y)
+        assert made["H_A"][l] == twins.bfgs_multiplied_out(start["H_A"][l], s, y)
+        assert twins.matvec(made["H_A"][l], y) == s
+
+
+def test_split_damping_multiplies_to_lambda_and_balances_positions():
+    """λ_A λ_G = λ and λ_A/λ_G = |𝒯|; √λ for both where there is one position."""
+    net = twins3.Net([], "mse", FMPQ)
+    for P in (1, 4, 9):
+        lambda_A, lambda_G = twins3.split_damping(net, HYPER, P)
+        assert (lambda_A * lambda_G, lambda_A / lambda_G) == (FMPQ.cast(HYPER["lam"]), P)
 
 
 def test_curvature_moves_every_T_steps_only():
@@ -290,3 +326,38 @@ def test_kfac_for_one_example_and_one_position_is_the_dense_block():
     found = twins3.averages(net, Ws, batch)
     g = twins.vec(found.DW[0])
     assert twins.kron(found.A[0], found.DhDh[0]) == twins.outer(g, g)
+
+
+def test_kfac_moves_its_factors_every_T_1_and_its_inverses_every_T_2_steps():
+    """Γ from drawn targets, averaged over examples and positions, at the W before the update; 𝒟W from the data's own targets."""
+    with mpmath.workdps(30):
+        net, Ws, batches = small(DIGITS, sizes=(2, 1, 2, 1))
+        drawn = [[(x, twins.scale(2, y)) for x, y in batch] for batch in batches]
+        hyper, half = HYPER | {"T_1": 2, "T_2": 3}, DIGITS.cast(F(1, 2))
+        state = twins3.kfac_start(net, hyper, Ws, batches, drawn)
+        everything = [[example for batch in drawn for example in batch]]
+        assert max(map(abs, flat(twins.sub(state["Gamma"], twins3.over_data(net, Ws, everything, "DhDh"))))) < mpmath.mpf(10) ** -25
+        for k, (batch, sampled) in enumerate(zip(batches, drawn, strict=True), start=1):
+            before = state
+            W_before, (Ws, state, made) = Ws, twins3.kfac_step(net, hyper, Ws, state, batch, sampled)
+            assert made["DW"] == twins3.averages(net, W_before, batch).DW
+            for l, D in enumerate(state["DW_h"]):
+                assert made["p"][l] == twins.matmul(twins.matmul(before["H_Gamma"][l], D), before["H_Omega"][l])
+            for l, seen in enumerate(twins3.passes(net, W_before, sampled)):
+                vectors = [g for g_n in seen.g for g in g_n]
+                G = twins.mean(twins.outer(g, g) for g in vectors)
+                averaged = twins.add(twins.scale(half, before["Gamma"][l]), twins.scale(half, G))
+                expected = averaged if k % 2 == 0 else before["Gamma"][l]
+                assert max(map(abs, flat(twins.sub(state["Gamma"][l], expected)))) < mpmath.mpf(10) ** -25
+                assert (state["Omega"][l] == before["Omega"][l]) == (k % 2 == 1)
+                assert (state["H_Gamma"][l] == before["H_Gamma"][l]) == (k != 3)
+                assert (state["H_Omega"][l] == before["H_Omega"][l]) == (k != 3)
+
+
+def test_omega_keeps_its_past():
+    net, Ws, batches = small(DIGITS, sizes=(2, 1))
+    state = twins3.kfac_ef_start(net, HYPER, Ws, batches)
+    _, new, _ = twins3.kfac_ef_step(net, HYPER, Ws, state, batches[1])
+    A = twins3.averages(net, Ws, batches[1]).A
+    assert new["Omega"] == [twins.scale(DIGITS.cast(F(1, 2)), twins.add(old, fresh))
+                            for old, fresh in zip(state["Omega"], A, strict=True)]
