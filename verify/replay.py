@@ -271,7 +271,7 @@ class _Step:
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
         observed = self.exposed[name][index]
-        if name in Memory._fields and observed.shape[:1] == value.shape[:1] and observed.ndim == 2 and observed.shape != value.shape:
+        if name in Memory._fields and observed.ndim == 2 and len(observed) == value.shape[0] and observed.shape != value.shape:
             self.lines.append(another_count(self.k, name, index, tag, observed, value))
             return self.space.asarray(observed)
         expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",

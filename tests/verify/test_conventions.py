@@ -36,7 +36,8 @@ STARTS = {"zeros": np.zeros_like, "ones": np.ones_like, "eye": lambda x: np.eye(
 def candidate_under(method, convention, *, show=True):
     """The reference with a convention in it, on floats."""
     def candidate(case):
-        source = instrument(sys.modules[METHODS[method].step.__module__], _identity, convention.rewrites) | {"dp_dlm": dp_dlm}
+        source = instrument(sys.modules[METHODS[method].step.__module__], _identity, convention.rewrites)
+        source["dp_dlm"] = dp_dlm
         params, state = case.params, source["init"](case.model, case.params, case.data, case.hyper)
         state = state._replace(**{name: tuple(STARTS[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
@@ -49,13 +50,13 @@ def candidate_under(method, convention, *, show=True):
 
 def suite(method, convention):
     """Four steps of a case, with hyper-parameters, under which the convention makes a difference."""
-    name = next((case for words, case in {"positions": "images", "evenly": "images", "batch normalisation": "normalised"}.items()
-                 if words in convention.text), "plain")
+    name = next((case for words, case in {"positions": "images", "evenly": "images", "batch normalisation": "normalised",
+                                          "no pair": "labels"}.items() if words in convention.text), "plain")
     case, = verify.cases(method, [name])
     hyper = {"momentum": "heavy_ball"} if method == "sgd_m" and "moving average" in convention.text else {}
     if "+ 1" in convention.text:
         hyper = {"T": 2} if "T" in case.hyper._fields else {"T_1": 2, "T_2": 2}
-    if method == "kbfgs20_l_skip":
+    if any(words in convention.text for words in ("undamped", "no pair", "D_P D_LM with H_G")):
         hyper = {"mu1": 0.8}
     return [dataclasses.replace(case, batches=case.batches[:4], hyper=case.hyper._replace(**hyper))]
 
@@ -74,8 +75,12 @@ def test_a_convention_is_named_and_a_slip_is_named_as_the_cause(method, conventi
         assert f"Cause: {convention.text}" in " ".join(str(report).replace("│", " ").split())
 
 
+UNSEEN = ("the pair of G is added up", "no pair")     # a factor on s and y changes no update; the last pair no parameter yet
+
+
 @pytest.mark.parametrize(("method", "convention"), [
-    (method, convention) for method, convention in SINGLE if not convention.start][::4], ids=text)
+    (method, convention) for method, convention in SINGLE
+    if not convention.start and not any(words in convention.text for words in UNSEEN)][::4], ids=text)
 def test_parameters_alone_are_enough_to_name_it(method, convention):
     report = verify.check(method, candidate_under(method, convention, show=False), suite(method, convention))
     assert report.explanations == (convention.text,)
