@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 from stepgauge import arrays, nets
-from stepgauge.reference import kbfgs20, kbfgs20_l_skip, kfac20
+from stepgauge.reference import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
 from stepgauge.reference.parts import damping, lbfgs
 
@@ -203,6 +203,129 @@ def test_dev_kfac20_2_factors_come_from_the_parameters_before_the_step():
     here, printed = (gradients(p, batch._replace(y=batch.y_sampled))[:, 1] for p in (params, after))
     assert (trace.G[0] == Q(9, 10) * state.G[0] + Q(1, 10) * (here @ here) / 2).all()
     assert (trace.G[0] != Q(9, 10) * state.G[0] + Q(1, 10) * (printed @ printed) / 2).all()
+
+
+def with_samples(kind):
+    """`problem`, with the targets of the data one higher as sampled ones."""
+    params, batches = problem(kind)
+    return params, tuple(batch._replace(y_sampled=batch.y + 1) for batch in batches)
+
+
+NORMALISED = nets.cnn((1, 1, 2), (nets.Conv2d(1, 1), nets.BatchNorm(), nets.Flatten(), nets.Dense(1)), "mse")
+
+
+def normalised(kind):
+    """Parameters and a batch of two examples for a convolution with batch normalisation."""
+    x, y = np.array([[[[1.0, 2.0]]], [[[0.0, 4.0]]]]), np.array([[1.0], [-1.0]])
+    params = tuple(type(layer)(layer[0], layer[1] + 0.5) for layer in nets.init(NORMALISED, 0))
+    return arrays.cast((params, nets.Batch(x, y, y + 1)), kind)
+
+
+def test_dev_kbfgs_1_a_pair_of_zeros_is_passed_over():
+    zero, lam_G = np.array([Q(0), Q(0)]), Q(1, 2)
+    pair = damping.dp_dlm(zero, zero, np.array([[2, 0], [0, 3]]) * Q(1), mu1=Q(1, 5), mu2=lam_G)
+    assert (pair.s_t == 0).all()
+    assert (pair.y_t == 0).all()
+    params, batches = problem("fraction")
+    fitted = nets.Batch(batches[0].x, batches[0].x * 2 + 1)                                  # W = 2, b = 1: no gradient, no move
+    for method, hyper in ((kbfgs, kbfgs.Hyper(lam=Q(1, 4))), (kbfgs_l_exact, kbfgs_l_exact.Hyper(lam_A=1, lam_G=1))):
+        state = method.init(MODEL, params, fitted, hyper)
+        _, after, trace = method.step(MODEL, params, state, fitted, hyper)
+        assert (trace.s_t[0] == 0).all()
+        assert after.H_G[0] is state.H_G[0]
+
+
+def test_dev_kbfgs_2_weight_decay_acts_on_biases_and_on_no_batch_norm():
+    with mpmath.workprec(BITS):
+        params, batch = normalised("mpf")
+        found = {}
+        for method in (kbfgs, kfac):
+            for gamma in (0, Q(1, 8)):
+                hyper = method.Hyper(lam=2, alpha=Q(1, 2), gamma=gamma)
+                found[gamma] = method.step(NORMALISED, params, method.init(NORMALISED, params, batch, hyper), batch, hyper)[0]
+            for plain, decayed, before in zip(found[0], found[Q(1, 8)], params, strict=True):
+                for name in before._fields:
+                    moved = getattr(plain, name) - getattr(decayed, name)
+                    decay = getattr(before, name) / 16 if isinstance(before, nets.Layer) else 0 * moved
+                    assert abs(moved - decay).max() < CLOSE, name
+
+
+def test_dev_kbfgs_3_without_improvement_1_a_large_damping_is_refused():
+    params, batches = problem("float64")
+    with pytest.raises(ValueError, match=r"^lam: expected a number <= 1 because without improvement #1, .*, got 3$"):
+        kbfgs.init(MODEL, params, batches, kbfgs.Hyper(lam=3, improvement1=False))
+    kbfgs.init(MODEL, params, batches, kbfgs.Hyper(lam=1, improvement1=False))
+    kbfgs.init(MODEL, params, batches, kbfgs.Hyper(lam=3))
+
+
+def test_dev_kbfgs_l_exact_1_batch_norm_is_refused():
+    params, batch = normalised("float64")
+    with pytest.raises(ValueError, match=r"^model: expected no BatchNorm because Algorithm 10 does not say how .*, got one$"):
+        kbfgs_l_exact.init(NORMALISED, params, batch, kbfgs_l_exact.Hyper())
+    kbfgs.init(NORMALISED, params, batch, kbfgs.Hyper())
+
+
+def test_dev_kfac_1_inverses_of_the_first_steps():
+    with mpmath.workprec(BITS):
+        params, batches = with_samples("mpf")
+        hyper = kfac.Hyper(lam=Q(1, 4), T_2=20)
+        state = kfac.init(MODEL, params, batches, hyper)
+        pi = mpmath.sqrt((state.Omega[0][0, 0] + state.Omega[0][1, 1]) / 2 / state.Gamma[0][0, 0])
+        eye = np.array([[1, 0], [0, 1]])
+        assert abs(state.H_Omega[0] @ (state.Omega[0] + pi / 2 * eye) - eye).max() < CLOSE
+        assert abs(state.H_Gamma[0][0, 0] * (state.Gamma[0][0, 0] + 1 / (2 * pi)) - 1) < CLOSE
+        _, _, trace = kfac.step(MODEL, params, state, batches[0], hyper)
+        assert abs(trace.p[0] - state.H_Gamma[0] @ trace.DW_h[0] @ state.H_Omega[0]).max() < CLOSE
+        assert abs(trace.p[0] - trace.DW_h[0]).max() > mpmath.mpf("0.1"), "with identities the first step would be one of SGD"
+
+
+def test_dev_kfac_2_factors_come_from_the_parameters_before_the_step():
+    with mpmath.workprec(BITS):
+        params, (batch, _) = with_samples("mpf")
+        hyper = kfac.Hyper(lam=Q(1, 4), alpha=1)
+        state = kfac.init(MODEL, params, batch, hyper)
+        after, _, trace = kfac.step(MODEL, params, state, batch, hyper)
+        here, printed = (gradients(p, batch._replace(y=batch.y_sampled))[:, 1] for p in (params, after))
+        tenth = mpmath.mpf(1) / 10
+        assert abs(trace.Gamma[0][0, 0] - 9 * tenth * state.Gamma[0][0, 0] - tenth * (here @ here) / 2) < CLOSE
+        assert abs(here @ here - printed @ printed) > tenth
+
+
+def test_dev_kfac_3_pi_is_one_where_there_is_no_Gamma():
+    with mpmath.workprec(BITS):
+        params, (batch, _) = problem("mpf")
+        fitted = batch._replace(y_sampled=batch.x * 2 + 1)
+        hyper = kfac.Hyper(lam=4)
+        state = kfac.init(MODEL, params, fitted, hyper)
+        eye = np.array([[1, 0], [0, 1]])
+        assert state.Gamma[0][0, 0] == 0
+        assert abs(state.H_Omega[0] @ (state.Omega[0] + 2 * eye) - eye).max() < CLOSE
+        assert abs(state.H_Gamma[0][0, 0] * 2 - 1) < CLOSE, "the limit would make both I/√λ"
+    for dtype in ("float32", "float64"):
+        assert kfac.balance(np.ones((2, 2), dtype), np.zeros((1, 1), dtype)) == 1
+        assert kfac.balance(np.ones((2, 2), dtype), np.full((1, 1), np.finfo(dtype).tiny / 4, dtype)) == 1
+
+
+def test_dev_kfac_4_batch_norm_follows_its_momentum():
+    with mpmath.workprec(BITS):
+        params, batch = normalised("mpf")
+        for method, rate in ((kbfgs, Q(1, 4)), (kfac, Q(1, 2))):
+            hyper = method.Hyper(lam=2, alpha=Q(1, 2), beta=Q(1, 2))
+            state, theta, traces = method.init(NORMALISED, params, batch, hyper), params, []
+            for _ in range(2):
+                theta, state, trace = method.step(NORMALISED, theta, state, batch, hyper)
+                traces.append(trace)
+            first, second = (trace.D_norm[0] for trace in traces)
+            moved = traces[0].norm[0] - traces[1].norm[0]
+            assert abs(moved - mpmath.mpf(rate.numerator) / rate.denominator * (second + first / 2)).max() < CLOSE
+            assert abs(first).max() > mpmath.mpf("0.01"), "so that the gradient alone would be another step"
+
+
+def test_dev_kfac_5_inverses_more_often_than_factors_are_refused():
+    params, batches = with_samples("float64")
+    with pytest.raises(ValueError, match=r"^T_2: expected an integer >= T_1 = 3 because .*, got 2$"):
+        kfac.init(MODEL, params, batches, kfac.Hyper(T_1=3, T_2=2))
+    kfac.init(MODEL, params, batches, kfac.Hyper(T_1=3, T_2=3))
 
 
 def tags_in(text):
