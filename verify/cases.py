@@ -38,6 +38,8 @@ IMAGES = {
 OPTIONAL = {
     "decay": "decoupled weight decay γ",
     "schedule": "a learning rate that falls twice within the run",
+    "heavy_ball": "momentum in the convention of R's chapters 3 and 4",
+    "double_grad": "gradients averaged with the previous second pass (R Section 2.8.3)",
     "improvement1_off": "K-BFGS with the double damping of chapter 2 (R Table 3.8)",
     "improvement2_off": "K-BFGS with the Hessian action of a moving average of A (R Table 3.8)",
 }
@@ -49,7 +51,7 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35)},
     "kbfgs20_l": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                   "p": (2, 3, 1)},
-    "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+    "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.8, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
     "kbfgs": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 2.5, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
@@ -74,6 +76,7 @@ UNCOUPLED = ("kbfgs_l_exact", "kfac_ef")
 
 ASKED: dict[str, dict[str, Any]] = {
     "penalty": {"eta": 0.03}, "decay": {"gamma": 0.05}, "schedule": {"alpha": StepDecay(1, 0.5, 2)},
+    "heavy_ball": {"momentum": "heavy_ball"}, "double_grad": {"double_grad": True, "eta": 0.03},
     "improvement1_off": {"improvement1": False, "lam": 0.3}, "improvement2_off": {"improvement2": False},
 }
 """The hyper-parameters that a case is about; a schedule starts from the rate that the case has otherwise."""

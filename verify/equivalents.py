@@ -10,7 +10,6 @@ import numpy as np
 from ..arrays import namespace
 from ..reference.parts import damping, lbfgs
 from ..reference.parts.descent import descend
-from ..reference.parts.kronecker import damped, mean, second_moment
 from ..reference.parts.quasi_newton import bfgs_H
 from .bands import Banded
 from .source import instrument
@@ -23,12 +22,6 @@ def product_form(H: Array, s: Array, y: Array) -> Array:
     rho = 1 / (s @ y)
     left = namespace(H).eye(H.shape[0]) - rho * (s[:, None] * y[None, :])
     return left @ H @ left.T + rho * (s[:, None] * s[None, :])
-
-
-def formed_action(H: Array, a: Array, *, lam: Any) -> tuple[Array, Array]:
-    """s = Hâ and y = (A + λI)s for H (n, n), a (N, P, n), with A formed."""
-    s = H @ mean(a)
-    return s, damped(second_moment(a), namespace(H).const(lam)) @ s
 
 
 def dense_solve(lam: Any, J: Array, H: Array, g: Array, *, N2: int) -> Array:

@@ -19,7 +19,7 @@ from ..arrays.errors import expect
 from ..reference.parts import damping, quasi_newton, smw, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import dense_solve, formed_action, product_form
+from .equivalents import dense_solve, product_form
 from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -312,7 +312,7 @@ PROCEDURES: dict[str, Procedure] = {
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
     "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=(0.25, 0.75, 0.5))),
     "quasi_newton.hessian_action_pair": Procedure(quasi_newton, "hessian_action_pair", _action),
-    "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action, (formed_action,)),
+    "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action),
     "tensors.vec": Procedure(tensors, "vec", _whole(1, 4)),
     "tensors.vec_columns": Procedure(tensors, "vec_columns", _whole(2, 2)),
     "tensors.mat": Procedure(tensors, "mat", _modes(False)),
