@@ -9,7 +9,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs20, kbfgs20_l_skip, kfac20
+from . import block_fisher, kbfgs20, kbfgs20_l_skip, kfac20, shampoo, tnt, tnt_ideal
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -20,6 +20,11 @@ METHODS: dict[str, Any] = {
     "kbfgs20_l": SimpleNamespace(**vars(kbfgs20) | {"Hyper": kbfgs20.HyperL, "LINES": kbfgs20.LINES_L}),
     "kbfgs20_l_skip": kbfgs20_l_skip,
     "kfac20": kfac20,
+    "tnt": tnt,
+    "tnt_ef": SimpleNamespace(**vars(tnt) | {"Hyper": tnt.HyperEF}),
+    "tnt_ideal": tnt_ideal,
+    "shampoo": shampoo,
+    "block_fisher": block_fisher,
 }
 
 __all__ = ["METHODS"]
