@@ -116,7 +116,7 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
 def as_modes(A: Array, view: str, lead: int = 0) -> Array:
     """A parameter tensor (or its gradient) as the tensor whose modes are preconditioned, after `lead` axes that stay.
 
-    Takes    A: the shape of a parameter behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes (kh·kw, in, out), with
+    Takes    A (…, d_1, …, d_k), a parameter's shape behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes (kh·kw, in, out), with
              the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it stays; "matrix": it
              becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as they are.
     """
@@ -135,7 +135,7 @@ def as_modes(A: Array, view: str, lead: int = 0) -> Array:
 def from_modes(A: Array, shape: tuple[int, ...], view: str) -> Array:
     """The inverse of `as_modes`, for a parameter of this shape.
 
-    Takes    A: what `as_modes` made of it.
+    Takes    A (d_1, …, d_k): what `as_modes` made of it.
     """
     xp = namespace(A)
     if len(shape) < 4 or view != "3-way":

@@ -191,7 +191,7 @@ def expectation(net, Ws, examples, targets, statistic):
     return [mean(parts) for parts in zip(*found, strict=True)]
 
 
-def ideal_step(net, hyper, Ws, batch, examples, targets):
+def ideal_step(net, hyper, Ws, k, batch, examples, targets):
     """Lines 2 to 6 of Algorithm 14."""
     numbers, W = net.numbers, tensors_of(Ws)
     eps = numbers.cast(hyper["eps"])
@@ -200,7 +200,7 @@ def ideal_step(net, hyper, Ws, batch, examples, targets):
     U_t = [identified(E, numbers.root) for E in G]
     U_inv = [[inverse(with_damping(U, eps)) for U in Us] for Us in U_t]
     p = [dense_product(Us, g) for Us, g in zip(U_inv, grad, strict=True)]                                       # line 5
-    alpha = numbers.cast(hyper["alpha"])
+    alpha = twins.rate(net, hyper, k)
     W = [sub(t, scale(alpha, direction)) for t, direction in zip(W, p, strict=True)]                            # line 6
     return matrices_of(W), {"grad": grad, "G": G, "U_t": U_t, "U_inv": U_inv, "p": p, "theta": W}
 
