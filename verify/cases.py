@@ -50,18 +50,29 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
+    **dict.fromkeys(("tnt", "tnt_ef"), {
+        "alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+        "T_1": (1, 2, 1), "T_2": (2, 3, 1)}),
+    "tnt_ideal": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0)},
+    "shampoo": {"alpha": (0.4, 0.15, 0.25), "eps": (0.03, 0.1, 0.3, 0.01), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+                "T_1": (1, 2, 1), "T_2": (2, 3, 1)},
+    "block_fisher": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "beta": (0.9, 0.7, 0.8)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ()
+CONVOLUTIONAL = ("tnt", "tnt_ef", "shampoo")
 """The methods whose suite has images."""
+
+SMALL = ("tnt_ideal", "block_fisher")
+"""The methods for which real images are too large: expectations over all targets, matrices of a layer's number of weights."""
 
 
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
-    return (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    traps = tuple(name for name in TRAPS if name != "digits" or method not in SMALL)
+    return (*traps, *IMAGES) if method in CONVOLUTIONAL else traps
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:

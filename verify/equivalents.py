@@ -11,6 +11,7 @@ from ..arrays import namespace
 from ..reference.parts import lbfgs
 from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
+from ..reference.parts.tensor_normal import Identified, identify, trace, with_trace
 from .bands import Banded
 
 Array = Any
@@ -34,6 +35,15 @@ def shrunk(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
     return theta * (1 - alpha * namespace(theta).const(gamma)) - alpha * p
 
 
+def _identify(E: Any) -> Identified:
+    """The traces of all E[G⁽ⁱ⁾] are one number but for rounding, and code may take it from any of them: the hull."""
+    found = identify(E)
+    others = [with_trace(tuple(E), trace(E_i)).U_t for E_i in E]
+    U_t = [Banded(U.v, np.max([U.e, *(abs(other[i] - U).size + other[i].e for other in others)], axis=0), U.space)
+           for i, U in enumerate(found.U_t)]
+    return found._replace(U_t=tuple(U_t))
+
+
 def _descend(theta: Banded, p: Banded, alpha: Any, gamma: Any) -> Banded:
     after = descend(theta, p, alpha, gamma)
     return Banded(after.v, np.maximum(after.e, shrunk(theta, p, alpha, gamma).e), after.space) if gamma else after
@@ -50,5 +60,5 @@ def _updated(H: Any, s: Banded, y: Banded) -> Any:
 
 
 WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
-         "descend": _descend}
+         "descend": _descend, "identify": _identify}
 """What a step finds under the names that it imports, where it runs on bands."""

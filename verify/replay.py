@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..arrays import map_arrays, precision
 from ..arrays.errors import expect
 from ..reference import METHODS
 from ..reference.parts.kronecker import joined, split
+from ..reference.parts.tensor_normal import Factors, as_modes
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout
 from .equivalents import WIDER
@@ -44,6 +45,7 @@ class Line(NamedTuple):
     """One comparison: a quantity at one step, in one layer or tensor.
 
     step, name, index     where: step (0 is the initial state), Trace name, layer or tensor (from 0).
+    mode                  of a tensor, from 1, where the quantity has a matrix for each; 0 otherwise.
     tag                   the paper line.
     ratio                 the largest error in bands (0 where exact; infinite for nan or a wrong exact value).
     entry                 the index of that entry; observed, expected, error, band: its numbers.
@@ -68,6 +70,7 @@ class Line(NamedTuple):
     informative: bool
     undecided: bool
     values: tuple[Any, Any]
+    mode: int = 0
 
     @property
     def verdict(self) -> str:
@@ -135,7 +138,7 @@ def worst(lines: Iterable[Line]) -> str:
 
 def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     """The relative error of the same comparison in float32 over that of `line`, or None where one of them has none."""
-    same = [other for other in in_float32 if other[:3] == line[:3]]
+    same = [other for other in in_float32 if (*other[:3], other.mode) == (*line[:3], line.mode)]
     comparable = same and line.relative and np.isfinite([line.relative, same[0].relative]).all()
     return same[0].relative / line.relative if comparable else None
 
@@ -229,20 +232,20 @@ class _Step:
             return tuple(self.stop(tag, part, values) for part, values in zip(name, value, strict=True))
         return self.judged(tag, name, value) if name in self.quantities else value
 
-    def judged(self, tag: str, name: str, value: Any) -> Any:
+    def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
         if hasattr(value, "_fields"):
-            return type(value)(*(self.judged(tag, field, part) for field, part in value._asdict().items()))
+            return type(value)(*(self.judged(tag, field, part, *place) for field, part in value._asdict().items()))
         if isinstance(value, tuple):
-            return tuple(self.judged(tag, name, part) for part in value)
-        index = self.met[name]
+            return tuple(self.judged(tag, name, part, *place, i) for i, part in enumerate(value))
+        count = self.met[name]
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed = self.exposed[name][index]
-        expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
+        observed, index, mode = self.exposed[name][count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
+        expect(observed.shape == value.shape, f"{name}[{count}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
-        line = compare(self.k, name, index, tag, observed, value, moved_from)
+        line = compare(self.k, name, index, tag, observed, value, moved_from)._replace(mode=mode)
         self.lines.append(line)
         if not np.isfinite(observed).all():
             raise NotFinite
@@ -258,7 +261,10 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, whichever it has."""
     expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
     known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
-    count = len(nets.tensors(case.params)) if by_tensor(method) else len(kernels(case.params))
+    tensors = nets.tensors(case.params)
+    count = len(tensors) if by_tensor(method) else len(kernels(case.params))
+    counts = dict.fromkeys(by_mode(method), sum(as_modes(tensor, case.hyper.view).ndim for tensor in tensors)) \
+        if by_mode(method) else {}
     checked = []
     for k, step in enumerate(steps, start=case.steps + 1 - len(steps)):
         step = dict(step)
@@ -269,16 +275,24 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
+        step = {name: _listed(name, values, case.dtype, counts.get(name, count)) for name, values in step.items()
+                if not isinstance(values, list) or values}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
         checked.append(step)
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
+def by_mode(method: Any) -> set[str]:
+    """The quantities of which a tensor has one matrix for each mode."""
+    return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
+
+
 def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
+    if isinstance(values, list):                                          # by tensor and mode
+        values = [part for value in values for part in (value if isinstance(value, list) else [value])]
     expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …",
+           "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …, or one for each of its modes",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
