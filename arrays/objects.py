@@ -162,7 +162,7 @@ class Objects:
         """The k-th root of x >= 0, entry by entry."""
         raise self._leaves("root")
 
-    def inverse_root(self, A: Any, p: int) -> Any:
+    def inverse_root(self, A: Any, p: int, tolerance: Any = 0) -> Any:
         """A^(−1/p) of a symmetric positive definite matrix."""
         raise self._leaves("inverse_root")
 
@@ -241,7 +241,7 @@ class Rationals(Objects):
             raise NotRational(f"{function}: expected {what} because the arithmetic is exact, got {value}")
         return self.number(root)
 
-    def inverse_root(self, A: Any, p: int) -> Any:
+    def inverse_root(self, A: Any, p: int, tolerance: Any = 0) -> Any:
         """The symmetric positive definite X with XᵖA = I, for p = 1 or where X is rational.
 
         X is computed with more and more digits; the simplest fractions near its entries are tried, and taken if XᵖA = I exactly.

@@ -114,7 +114,7 @@ def roots(G_h: Factors, hyper: Hyper) -> Factors:
     Takes    G_h: (d_i, d_i) each.
     """
     return each(lambda G: each(lambda G_i: inverse_root.trusted(damped(G_i, namespace(G_i).const(hyper.eps)), 2 * len(G),
-                                                                hyper.tolerance).X, G), G_h)
+                                                                hyper.tolerance), G), G_h)
 
 
 def check_hyper(hyper: Hyper) -> None:

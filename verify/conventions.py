@@ -16,6 +16,12 @@ def _interpolation(function: str, name: str, theta: str, near: str, far: str) ->
             _slip(function, f"{name}: no damping", **{name: f"{near}"}))
 
 
+def _roots(p: str) -> str:
+    """The line of Shampoo's inverse roots with another p."""
+    return (f"each(lambda G: each(lambda G_i: inverse_root.trusted(damped(G_i, xp.const(hyper.eps)), {p}, hyper.tolerance), G), G_h) "
+            f"if k % hyper.T_2 == 0 else state.root_inv")
+
+
 CONVENTIONS: dict[str, tuple[Convention, ...]] = {
     "sgd_m": (
         Convention("momentum is heavy ball, ĝ = βĝ + g (R Section 3.7.2)",
@@ -105,6 +111,74 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("G is N times too small: ggᵀ of gradients that were divided by N, summed", legitimate=False,
                    rewrites={"G": "each(lambda G, g: beta * G + (1 - beta) * second_moment(g) / batch.x.shape[0], state.G, g)"}),
     ),
+    **dict.fromkeys(("tnt", "tnt_ef"), (
+        Convention("momentum is an exponential moving average, (1 − μ)∇𝓛 in place of ∇𝓛 (R Section 2.5.2)",
+                   {"grad_h": "each(lambda D_h, D: mu * D_h + (1 - mu) * D, state.grad_h, grad)"}),
+        Convention("no momentum: the direction is taken from ∇𝓛 itself (R Algorithm 13)",
+                   {"p": "preconditioned(grad, U_inv, hyper.view)"}),
+        Convention("every Ũ_i has trace 1 (Dees and Mandic)",
+                   {"U_t": "by_mode(lambda G: G / xp.sum(G * xp.eye(G.shape[0])), G_h) if k % hyper.T_2 == 0 else ()"}),
+        Convention("the first inverses are those of zero statistics: I/ε",
+                   {"U_inv": "inverses(U_t, eps) if U_t else state.U_inv if k >= hyper.T_2 else "
+                             "by_mode(lambda U: xp.eye(U.shape[0]) / eps, state.U_inv)"}),
+        Convention("empirical Fisher matrix: Ḡ is the gradient of the data's own targets", {"G_b": "() if k % hyper.T_1 else grad"},
+                   legitimate=False),
+        Convention("Ḡ is summed over the mini-batch where it should be averaged", legitimate=False,
+                   rewrites={"G_b": "() if k % hyper.T_1 else tuple(batch.x.shape[0] * D for D in "
+                                    "(averaged(model, params, tape, batch) if hyper.fisher == 'sampled' else grad))"}),
+        Convention("Ĝ sums the contractions, without decay", legitimate=False,
+                   rewrites={"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(G_b, hyper.view)) if G_b else state.G_h"}),
+        Convention("Ĝ is used as it is, without (4.10)", {"U_t": "G_h if k % hyper.T_2 == 0 else ()"}, legitimate=False),
+        Convention("ε is added to Ĝ, before (4.10), not to Ũ", legitimate=False,
+                   rewrites={"U_t": "each(lambda G: identify([damped(G_i, eps) for G_i in G]).U_t, G_h) if k % hyper.T_2 == 0 else ()",
+                             "U_inv": "inverses(U_t, 0 * eps) if U_t else state.U_inv"}),
+        Convention("stale inverses: the direction uses those of the step before", {"p": "preconditioned(grad_h, state.U_inv, hyper.view)"},
+                   legitimate=False),
+        Convention("the inverse of the last mode is left out", legitimate=False,
+                   rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in U_inv), hyper.view)"}),
+    )),
+    "tnt_ideal": (
+        Convention("every Ũ_i has trace 1 (Dees and Mandic)", {"U_t": "by_mode(lambda E: E / namespace(E).sum(E * namespace(E).eye(E.shape[0])), G)"}),
+        Convention("E[G⁽ⁱ⁾] is used as it is, without (4.10)", {"U_t": "G"}, legitimate=False),
+        Convention("the covariance is that of the average over the batch, 1/m of the text's", legitimate=False,
+                   rewrites={"G": "by_mode(lambda E: E / batch.x.shape[0], expectation(model, params, examples(batch), hyper.view))"}),
+    ),
+    "shampoo": (
+        Convention("momentum is an exponential moving average, (1 − μ)∇𝓛 in place of ∇𝓛 (R Section 2.5.2)",
+                   {"grad_h": "each(lambda D_h, D: mu * D_h + (1 - mu) * D, state.grad_h, grad)"}),
+        Convention("no momentum: the direction is taken from ∇𝓛 itself (Gupta et al.)",
+                   {"p": "preconditioned(grad, root_inv, hyper.view)"}),
+        Convention("Ĝ sums the contractions, without decay (Gupta et al.)",
+                   {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
+                           "if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("the exponent is −1/k, k the order of the tensor (R Section 4.3.4, note 1)",
+                   {"root_inv": _roots("len(G)")}),
+        Convention("the exponent is −1/2 for every order",
+                   {"root_inv": _roots("2")}),
+        Convention("the exponent is −1/4 for every order",
+                   {"root_inv": _roots("4")}, legitimate=False),
+        Convention("the gradient is summed over the mini-batch before it is contracted", legitimate=False,
+                   rewrites={"G_h": "by_mode(lambda G, new: beta * G + (1 - beta) * batch.x.shape[0]**2 * new, state.G_h, "
+                                    "contractions(grad, hyper.view)) if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("stale roots: the direction uses those of the step before",
+                   {"p": "preconditioned(grad_h, state.root_inv, hyper.view)"}, legitimate=False),
+        Convention("the root of the last mode is left out", legitimate=False,
+                   rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in root_inv), hyper.view)"}),
+    ),
+    "block_fisher": (
+        Convention("momentum is heavy ball (R Section 4.7.2)", {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
+        Convention("no momentum: the direction is taken from ∇𝓛 itself",
+                   {"p": "each(lambda F, D: xp.reshape(xp.solve(damped(F, eps), vec(D)), D.shape), F, grad)"}),
+        Convention("empirical Fisher matrix: F comes from the data's own targets", legitimate=False,
+                   rewrites={"F": "each(lambda F, new: beta * F + (1 - beta) * new, state.F, "
+                                  "blocks(model, params, tape, batch._replace(y_sampled=batch.y)))"}),
+        Convention("F comes from the averaged gradient: rank one, and 1/m of the text's in the mean", legitimate=False,
+                   rewrites={"F": "each(lambda F, g, a: beta * F + (1 - beta) * vec(nets.weight_gradient(g, a))[:, None] * "
+                                  "vec(nets.weight_gradient(g, a))[None, :], state.F, "
+                                  "nets.pre_gradients(model, params, tape, batch.y_sampled), tape.a)"}),
+        Convention("columns of W̄ one after the other in F, rows in the gradient", legitimate=False,
+                   rewrites={"p": "each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h.T)), D_h.shape), F, grad_h)"}),
+    ),
     "damping.powell_on_B": _interpolation("powell_on_B", "y_t", "theta", "y", "Bs"),
     "damping.powell_on_H": _interpolation("powell_on_H", "s_t", "theta", "s", "Hy"),
     "damping.powell_identity": _interpolation("powell_identity", "y_t", "theta", "y", "s"),
@@ -124,6 +198,23 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
     "damping.dpi_dlm": (
         *_interpolation("dpi_dlm", "s_t", "theta1", "s", "Hy"),
         _slip("dpi_dlm", "the Levenberg-Marquardt term takes the undamped s", y_t="y + mu2 * s"),
+    ),
+    "roots.inverse_root": (
+        _slip("inverse_root", "this is A^(−1/2p), the exponent of twice the power", result="xp.inverse_root(A, 2 * p, tolerance)"),
+        _slip("inverse_root", "this is A^(1/p), the root itself, not its inverse",
+              result="xp.inv(xp.inverse_root(A, p, tolerance))"),
+        _slip("inverse_root", "this is the inverse, without a root", result="xp.inv(A)"),
+    ),
+    "tensor_normal.moments": (
+        _slip("moments", "the product of traces includes the mode's own",
+              result="tuple(U_i * prod(traces, start=1) for U_i in U)"),
+        _slip("moments", "the traces are left out", result="tuple(U)"),
+    ),
+    "tensor_normal.identify": (
+        _slip("identify", "c₀ is the k-th power, the root is left out", c_0="total / n"),
+        _slip("identify", "every Ũ_i has trace 1 (Dees and Mandic), and c is lost", U_t="tuple(E_j / total for E_j in E)"),
+        _slip("identify", "Ũ_i is divided by c₀ to the power k", U_t="tuple(E_j / (c_0 ** k * (n // E_j.shape[0])) for E_j in E)"),
+        _slip("identify", "Ũ_i is not divided by the sizes of the other modes", U_t="tuple(E_j / c_0 ** (k - 1) for E_j in E)"),
     ),
     "quasi_newton.bfgs_H": (
         _slip("bfgs_H", "this is DFP, the member φ = 0 of the Broyden family: the update of B with s and y exchanged",

@@ -11,7 +11,7 @@ from ..arrays import namespace
 from ..reference.parts import lbfgs
 from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
-from ..reference.parts.tensor_normal import Identified, identify, trace, with_trace
+from ..reference.parts.tensor_normal import Identified, identify
 from .bands import Banded
 
 Array = Any
@@ -38,7 +38,7 @@ def shrunk(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
 def _identify(E: Any) -> Identified:
     """The traces of all E[G⁽ⁱ⁾] are one number but for rounding, and code may take it from any of them: the hull."""
     found = identify(E)
-    others = [with_trace(tuple(E), trace(E_i)).U_t for E_i in E]
+    others = [identify(E, i).U_t for i in range(1, len(E) + 1)]
     U_t = [Banded(U.v, np.max([U.e, *(abs(other[i] - U).size + other[i].e for other in others)], axis=0), U.space)
            for i, U in enumerate(found.U_t)]
     return found._replace(U_t=tuple(U_t))

@@ -23,7 +23,7 @@ from ..reference import METHODS
 from ..reference.parts.kronecker import joined, split
 from ..reference.parts.tensor_normal import Factors, as_modes
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .case import Case, Layout
+from .case import Case, Layout, flat
 from .equivalents import WIDER
 from .runner import Misbehaved
 from .source import instrument
@@ -275,8 +275,9 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, counts.get(name, count)) for name, values in step.items()
-                if not isinstance(values, list) or values}
+        step = {name: _listed(name, flat(values) if name in counts and isinstance(values, list) else values, case.dtype,
+                              counts.get(name, count))
+                for name, values in step.items() if not isinstance(values, list) or values}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
         checked.append(step)
@@ -289,8 +290,6 @@ def by_mode(method: Any) -> set[str]:
 
 
 def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
-    if isinstance(values, list):                                          # by tensor and mode
-        values = [part for value in values for part in (value if isinstance(value, list) else [value])]
     expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
            "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …, or one for each of its modes",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)

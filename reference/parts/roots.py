@@ -31,10 +31,7 @@ MOST = 100
 
 
 class InverseRoot(NamedTuple):
-    """X (d, d) symmetric; residual: the largest entry of |XᵖA − I|, computed from X itself; iterations taken.
-
-    In exact arithmetic the residual and the iterations are 0; on the judge's bands they are not known, and 0.
-    """
+    """X (d, d) symmetric; residual: the largest entry of |XᵖA − I|, computed from X itself; iterations taken."""
 
     X: Array
     residual: Any
@@ -54,18 +51,28 @@ def _prepare(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @checked(_prepare)
-def inverse_root(A: Array, p: int, tolerance: Any = TOLERANCE) -> InverseRoot:
-    """The symmetric positive definite X with XᵖA = I (R Section 4.7.2, the coupled Newton method).
+def inverse_root(A: Array, p: int, tolerance: Any = TOLERANCE) -> Array:
+    """The symmetric positive definite X (d, d) with XᵖA = I, by `coupled_newton`, or exactly over the rationals.
 
     Takes    A (d, d) symmetric positive definite, which is not written to; p >= 1; 0 < tolerance < 1.
-    Ensures  X = Xᵀ. In float64 and float32 ‖XᵖA − I‖ ≤ 4p·d·u·κ(A), Frobenius norm, κ the condition number.
+    Raises   ArithmeticError where there is none, or `coupled_newton` does not reach it; NotRational over the rationals where X is
+             not rational.
+    """
+    xp = namespace(A)
+    return xp.inverse_root(A, p, tolerance) if xp.inverse_root else coupled_newton.trusted(A, p, tolerance).X    # R§4.7.2
+
+
+@checked(_prepare)
+def coupled_newton(A: Array, p: int, tolerance: Any = TOLERANCE) -> InverseRoot:
+    """The inverse root of a matrix of floats (or mpf), and what was reached (R Section 4.7.2).
+
+    Takes    A (d, d) symmetric positive definite, which is not written to; p >= 1; 0 < tolerance < 1.
+    Ensures  X = Xᵀ, and ‖XᵖA − I‖ ≤ 4p·d·u·κ(A) in the Frobenius norm, u the unit roundoff, κ the condition.
     Raises   ArithmeticError where M does not come within the tolerance (or within p·d·u, if rounding allows no less) in 100
              iterations, or an entry of XᵖA is wrong by more than 1/2: A is indefinite, singular, or so ill conditioned that its
-             smallest eigenvalue has no digit right. NotRational over the rationals where X is not rational.
+             smallest eigenvalue has no digit right.
     """
     xp, d = namespace(A), A.shape[0]
-    if xp.inverse_root is not None:
-        return InverseRoot(xp.inverse_root(A, p), 0, 0)
     tolerance = max(xp.const(tolerance), p * d * xp.u)
     X, error, iterations = _iterated(A, p, tolerance)
     residual = xp.max(abs(_power(X, p) @ A - xp.eye(d))) if error <= tolerance else error

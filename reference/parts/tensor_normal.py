@@ -70,26 +70,20 @@ def moments(U: Iterable[Array]) -> tuple[Array, ...]:
     return tuple(U_i * prod(traces[:i] + traces[i + 1:], start=1) for i, U_i in enumerate(U))  # R(4.2)
 
 
-def identify(E: Iterable[Array]) -> Identified:
+def identify(E: Iterable[Array], i: int = 1) -> Identified:
     """Ũ_1, …, Ũ_k and c_0 from E[G⁽¹⁾], …, E[G⁽ᵏ⁾] (R (4.10)); zeros from zeros (DEV-TNT-4).
 
-    Takes    E: k symmetric positive semidefinite matrices (d_i, d_i), all of one trace, which is E‖G‖².
+    Takes    E: k symmetric positive semidefinite matrices (d_i, d_i), all of one trace, which is E‖G‖²; i: the mode whose trace
+             is taken, since rounding makes them differ.
     Ensures  moments(Ũ) = E, and tr(Ũ_i)/d_i = c_0 for all i; for k = 1, Ũ_1 = E[G⁽¹⁾].
     """
     E = tuple(E)
-    return with_trace(E, trace(E[0]))
-
-
-def with_trace(E: tuple[Array, ...], total: Any) -> Identified:
-    """`identify`, with the trace that all E[G⁽ⁱ⁾] share: rounding makes them differ, and the text does not say which is meant.
-
-    Takes    E: k matrices (d_i, d_i).
-    """
-    k, n = len(E), prod(E_i.shape[0] for E_i in E)
+    k, n, total = len(E), prod(E_j.shape[0] for E_j in E), trace(E[i - 1])
     if not total > 0:
-        return Identified(tuple(0 * E_i for E_i in E), total)                                   # DEV-TNT-4
+        return Identified(tuple(0 * E_j for E_j in E), total)                                   # DEV-TNT-4
     c_0 = namespace(*E).root(total / n, k)                                                      # R(4.10)
-    return Identified(tuple(E_i / (c_0 ** (k - 1) * (n // E_i.shape[0])) for E_i in E), c_0)    # R(4.10)
+    U_t = tuple(E_j / (c_0 ** (k - 1) * (n // E_j.shape[0])) for E_j in E)                      # R(4.10)
+    return Identified(U_t, c_0)
 
 
 def trace(A: Array) -> Any:
