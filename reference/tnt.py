@@ -99,12 +99,12 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
 
     def statistics(batch: nets.Batch) -> Factors:
         tape = nets.forward(model, params, batch.x)
-        G_b = averaged(model, params, tape, batch) if hyper.fisher == "sampled" else gradient(model, params, batch, hyper.eta, tape)
-        return contractions(G_b, hyper.view)
+        grad = gradient(model, params, batch, hyper.eta, tape) if hyper.fisher == "empirical" else ()
+        return contractions(averaged(model, params, tape, batch, hyper, grad), hyper.view)
 
     G_h = factors_over_data(data, statistics)                                                                        # R15.2
     grad_h = each(namespace(*theta).zeros_like, theta)                                                               # R15.2
-    return State(0, grad_h, G_h, inverses(each(lambda G: identify(G).U_t, G_h), eps))                           # DEV-TNT-1
+    return State(0, grad_h, G_h, inverses(each(lambda G: identify.trusted(G).U_t, G_h), eps))                           # DEV-TNT-1
 
 
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,
@@ -119,11 +119,11 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape                                            # R15.5
     grad = gradient(model, params, batch, hyper.eta, tape)                                                           # R15.5
-    G_b = () if k % hyper.T_1 else averaged(model, params, tape, batch) if hyper.fisher == "sampled" else grad # R15.6 R15.7
+    G_b = averaged(model, params, tape, batch, hyper, grad) if k % hyper.T_1 == 0 else ()                     # R15.6 R15.7
     grad_h = each(lambda D_h, D: mu * D_h + D, state.grad_h, grad)                                                   # R15.10
     G_h = by_mode(lambda G, new: beta * G + (1 - beta) * new, state.G_h,
                   contractions(G_b, hyper.view)) if G_b else state.G_h                                      # R15.11 R15.12
-    U_t = each(lambda G: identify(G).U_t, G_h) if k % hyper.T_2 == 0 else ()                                # R15.14 R15.15
+    U_t = each(lambda G: identify.trusted(G).U_t, G_h) if k % hyper.T_2 == 0 else ()                                # R15.14 R15.15
     U_inv = inverses(U_t, eps) if U_t else state.U_inv                                                               # R15.16
     p = preconditioned(grad_h, U_inv, hyper.view)                                                                    # R15.18
     theta = each(lambda W, p: descend(W, p, alpha, hyper.gamma), theta, p)                                  # R15.19 R15.20
@@ -131,9 +131,9 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
             Trace(grad, G_b, grad_h, G_h, U_t, U_inv, p, theta))
 
 
-def averaged(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch) -> tuple[Array, ...]:
-    """Ḡ_l: the gradient of the sampled targets' loss, averaged over the batch."""
-    return gradient(model, params, with_sampled(batch), 0, tape)
+def averaged(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch, hyper: Hyper, grad: Any) -> tuple[Array, ...]:
+    """Ḡ_l: the gradient of the sampled targets' loss, averaged over the batch; for TNT-EF `grad`, without another pass."""
+    return grad if hyper.fisher == "empirical" else gradient(model, params, with_sampled(batch), 0, tape)
 
 
 def inverses(U_t: Factors, eps: Any) -> Factors:

@@ -125,12 +125,12 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    legitimate=False),
         Convention("Ḡ is summed over the mini-batch where it should be averaged", legitimate=False,
                    rewrites={"G_b": "() if k % hyper.T_1 else tuple(batch.x.shape[0] * D for D in "
-                                    "(averaged(model, params, tape, batch) if hyper.fisher == 'sampled' else grad))"}),
+                                    "averaged(model, params, tape, batch, hyper, grad))"}),
         Convention("Ĝ sums the contractions, without decay", legitimate=False,
                    rewrites={"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(G_b, hyper.view)) if G_b else state.G_h"}),
         Convention("Ĝ is used as it is, without (4.10)", {"U_t": "G_h if k % hyper.T_2 == 0 else ()"}, legitimate=False),
         Convention("ε is added to Ĝ, before (4.10), not to Ũ", legitimate=False,
-                   rewrites={"U_t": "each(lambda G: identify([damped(G_i, eps) for G_i in G]).U_t, G_h) if k % hyper.T_2 == 0 else ()",
+                   rewrites={"U_t": "each(lambda G: identify.trusted([damped(G_i, eps) for G_i in G]).U_t, G_h) if k % hyper.T_2 == 0 else ()",
                              "U_inv": "inverses(U_t, 0 * eps) if U_t else state.U_inv"}),
         Convention("stale inverses: the direction uses those of the step before", {"p": "preconditioned(grad_h, state.U_inv, hyper.view)"},
                    legitimate=False),
@@ -200,10 +200,10 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         _slip("dpi_dlm", "the Levenberg-Marquardt term takes the undamped s", y_t="y + mu2 * s"),
     ),
     "roots.inverse_root": (
-        _slip("inverse_root", "this is A^(−1/2p), the exponent of twice the power", result="xp.inverse_root(A, 2 * p, tolerance)"),
+        _slip("inverse_root", "this is A^(−1/2p), the exponent of twice the power", result="_found(A, 2 * p, tolerance)"),
         _slip("inverse_root", "this is A^(1/p), the root itself, not its inverse",
-              result="xp.inv(xp.inverse_root(A, p, tolerance))"),
-        _slip("inverse_root", "this is the inverse, without a root", result="xp.inv(A)"),
+              result="namespace(A).inv(_found(A, p, tolerance))"),
+        _slip("inverse_root", "this is the inverse, without a root", result="namespace(A).inv(A)"),
     ),
     "tensor_normal.moments": (
         _slip("moments", "the product of traces includes the mode's own",

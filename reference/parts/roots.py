@@ -58,8 +58,7 @@ def inverse_root(A: Array, p: int, tolerance: Any = TOLERANCE) -> Array:
     Raises   ArithmeticError where there is none, or `coupled_newton` does not reach it; NotRational over the rationals where X is
              not rational.
     """
-    xp = namespace(A)
-    return xp.inverse_root(A, p, tolerance) if xp.inverse_root else coupled_newton.trusted(A, p, tolerance).X    # R§4.7.2
+    return _found(A, p, tolerance)                                   # R§4.7.2
 
 
 @checked(_prepare)
@@ -80,6 +79,11 @@ def coupled_newton(A: Array, p: int, tolerance: Any = TOLERANCE) -> InverseRoot:
         raise ArithmeticError(f"inverse_root: expected a positive definite matrix with enough digits for its root, got an error "
                               f"of {float(residual):.2g} after {iterations} iterations")
     return InverseRoot(X, residual, iterations)
+
+
+def _found(A: Array, p: int, tolerance: Any) -> Array:
+    exactly = namespace(A).inverse_root
+    return exactly(A, p, tolerance) if exactly else coupled_newton.trusted(A, p, tolerance).X
 
 
 def _iterated(A: Array, p: int, tolerance: Any) -> tuple[Array, Any, int]:

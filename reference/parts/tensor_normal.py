@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ... import nets
 from ...arrays import namespace
-from ...arrays.checks import check_number
+from ...arrays.checks import check_number, checked
 from ...arrays.errors import expect
 from .kronecker import each, over_data
 from .tensors import contraction, mode_products
@@ -60,16 +60,32 @@ def sample(M: Array, U: Iterable[Array], Z: Array) -> Array:
     return M + mode_products(Z, [namespace(M, Z, *U).cholesky(U_i) for U_i in U])            # R§4.2
 
 
+def _prepare(given: dict[str, Any]) -> dict[str, Any]:
+    (name, matrices), *rest = given.items()
+    matrices = tuple(matrices)
+    expect(matrices, name, "at least one matrix", "a tensor has at least one mode", "none")
+    xp = namespace(*matrices)
+    for i, A in enumerate(matrices, start=1):
+        expect(A.ndim == 2 and A.shape[0] == A.shape[1] > 0, f"{name}_{i}", "a square matrix", "it is a mode's covariance",
+               f"shape {tuple(A.shape)}")
+        expect(xp.all_finite(A), f"{name}_{i}", "finite numbers", "nan and inf would spread", "nan or inf")
+    for other, i in rest:
+        expect(isinstance(i, int) and 1 <= i <= len(matrices), other, f"a mode from 1 to {len(matrices)}",
+               "modes are counted from 1, as in the text", i)
+    return {name: matrices, **dict(rest)}
+
+
+@checked(_prepare)
 def moments(U: Iterable[Array]) -> tuple[Array, ...]:
     """E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) for all i, where M = 0 (R (4.2); ERR-53).
 
     Takes    U: k matrices (d_i, d_i), one after the other.
     """
-    U = tuple(U)
     traces = [trace(U_i) for U_i in U]
     return tuple(U_i * prod(traces[:i] + traces[i + 1:], start=1) for i, U_i in enumerate(U))  # R(4.2)
 
 
+@checked(_prepare)
 def identify(E: Iterable[Array], i: int = 1) -> Identified:
     """Ũ_1, …, Ũ_k and c_0 from E[G⁽¹⁾], …, E[G⁽ᵏ⁾] (R (4.10)); zeros from zeros (DEV-TNT-4).
 
@@ -77,7 +93,6 @@ def identify(E: Iterable[Array], i: int = 1) -> Identified:
              is taken, since rounding makes them differ.
     Ensures  moments(Ũ) = E, and tr(Ũ_i)/d_i = c_0 for all i; for k = 1, Ũ_1 = E[G⁽¹⁾].
     """
-    E = tuple(E)
     k, n, total = len(E), prod(E_j.shape[0] for E_j in E), trace(E[i - 1])
     if not total > 0:
         return Identified(tuple(0 * E_j for E_j in E), total)                                   # DEV-TNT-4
