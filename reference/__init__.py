@@ -9,7 +9,18 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
+from . import (
+    block_fisher,
+    kbfgs,
+    kbfgs20,
+    kbfgs20_l_skip,
+    kbfgs_l_exact,
+    kfac,
+    kfac20,
+    shampoo,
+    tnt,
+    tnt_ideal,
+)
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -25,6 +36,11 @@ METHODS: dict[str, Any] = {
     "kbfgs_l_exact": kbfgs_l_exact,
     "kfac": kfac,
     "kfac_ef": SimpleNamespace(**vars(kfac) | {"Hyper": kfac.HyperEF}),
+    "tnt": tnt,
+    "tnt_ef": SimpleNamespace(**vars(tnt) | {"Hyper": tnt.HyperEF}),
+    "tnt_ideal": tnt_ideal,
+    "shampoo": shampoo,
+    "block_fisher": block_fisher,
 }
 
 __all__ = ["METHODS"]

@@ -62,17 +62,23 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
                       "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35), "p": (2, 3, 1)},
     **{method: {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T_1": (1, 1, 2, 1),
                 "T_2": (2, 3, 2, 1)} for method in ("kfac", "kfac_ef")},
+    **dict.fromkeys(("tnt", "tnt_ef"), {
+        "alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+        "T_1": (1, 2, 1), "T_2": (2, 3, 1)}),
+    "tnt_ideal": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0)},
+    "shampoo": {"alpha": (0.4, 0.15, 0.25), "eps": (0.03, 0.1, 0.3, 0.01), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+                "T_1": (1, 2, 1), "T_2": (2, 3, 1), "tolerance": (1e-6,)},
+    "block_fisher": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "beta": (0.9, 0.7, 0.8)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef")
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo")
 """The methods whose suite has images."""
 
-UNCOUPLED = ("kbfgs_l_exact", "kfac_ef")
-"""Those of them that refuse batch normalisation."""
-
+LEFT_OUT = {"kbfgs_l_exact": ("normalised",), "kfac_ef": ("normalised",), "tnt_ideal": ("digits",), "block_fisher": ("digits",)}
+"""What a method refuses (batch normalisation) or is too large for (expectations over all targets, matrices of all weights)."""
 
 ASKED: dict[str, dict[str, Any]] = {
     "penalty": {"eta": 0.03}, "decay": {"gamma": 0.05}, "schedule": {"alpha": StepDecay(1, 0.5, 2)},
@@ -85,7 +91,7 @@ ASKED: dict[str, dict[str, Any]] = {
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
     names = (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
-    return tuple(name for name in names if _fits(method, name) and not (name == "normalised" and method in UNCOUPLED))
+    return tuple(name for name in names if _fits(method, name) and name not in LEFT_OUT.get(method, ()))
 
 
 def optional(method: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ..arrays import namespace
 from ..reference.parts import damping, lbfgs
 from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
+from ..reference.parts.tensor_normal import Identified, identify
 from .bands import Banded
 from .source import instrument
 
@@ -33,6 +34,15 @@ def dense_solve(lam: Any, J: Array, H: Array, g: Array, *, N2: int) -> Array:
 def shrunk(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
     """θ(1 − αγ) − αp for theta, p of one shape: weight decay as many write it."""
     return theta * (1 - alpha * namespace(theta).const(gamma)) - alpha * p
+
+
+def _identify(E: Any) -> Identified:
+    """The traces of all E[G⁽ⁱ⁾] are one number but for rounding, and code may take it from any of them: the hull."""
+    found = identify.trusted(E)
+    others = [identify.trusted(E, i).U_t for i in range(1, len(E) + 1)]
+    U_t = [Banded(U.v, np.max([U.e, *(abs(other[i] - U).size + other[i].e for other in others)], axis=0), U.space)
+           for i, U in enumerate(found.U_t)]
+    return found._replace(U_t=tuple(U_t))
 
 
 def _descend(theta: Banded, p: Banded, alpha: Any, gamma: Any) -> Banded:
@@ -67,5 +77,5 @@ def _dampings() -> dict[str, Any]:
 
 
 WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
-         "descend": _descend, **_dampings()}
+         "descend": _descend, **_dampings(), "identify": SimpleNamespace(trusted=_identify)}
 """What a step finds under the names that it imports, where it runs on bands."""

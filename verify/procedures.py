@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
-from ..reference.parts import damping, quasi_newton, smw, tensors
+from ..reference.parts import damping, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .equivalents import dense_solve, product_form
@@ -137,16 +137,24 @@ class _Call:
 
         def stop(tag: str, function: str, name: str, value: Any) -> Any:
             observed = _shown(returned, name, fields) if function == procedure.function else None
-            if observed is None or not isinstance(value, Banded | int):
+            if observed is None or not isinstance(value, Banded | int | tuple):
                 return value
+            if not isinstance(value, tuple):
+                return one(tag, name, value, observed, 0)
+            expect(isinstance(observed, list) and len(observed) == len(value), name, f"a tuple of {len(value)} arrays",
+                   f"line {tag} gives as many", type(observed).__name__, Misbehaved)
+            return tuple(one(tag, name, part, shown, i) for i, (part, shown) in enumerate(zip(value, observed, strict=True)))
+
+        def one(tag: str, name: str, value: Any, observed: Any, index: int) -> Any:
+            expect(isinstance(observed, np.ndarray), name, "an array", "its entries are compared", type(observed).__name__, Misbehaved)
             value = space.lift(value)
             expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
             if observed.ndim == 0 and observed.dtype.kind == "i":      # a weight that is 1 because nothing is damped
                 observed = observed.astype(dtype)
             expect(observed.dtype == dtype, name, dtype, "the inputs are in it", observed.dtype, Misbehaved)
-            if name == "result":
+            if widths and name == "result":
                 value = Banded(value.v, np.maximum.reduce([value.e, *widths]), space)
-            lines.append(compare(1, name, 0, tag, observed, value))
+            lines.append(compare(1, name, index, tag, observed, value))
             if not np.isfinite(observed).all():
                 raise NotFinite
             return space.asarray(observed)
@@ -174,15 +182,15 @@ def _kept(returned: Any) -> Any:
     return copied("result", returned)
 
 
-def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | None:
-    """The array that a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"."""
+def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | list[Any] | None:
+    """What a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"; a list for a tuple."""
     if isinstance(returned, dict):
         shown = returned.get(name)
-    elif isinstance(returned, tuple):
+    elif isinstance(returned, tuple) and fields:
         shown = returned[fields.index(name)] if name in fields[:len(returned)] else None
     else:
-        shown = returned if name == "result" else None
-    expect(shown is None or isinstance(shown, np.ndarray), name, "an array", "its entries are compared", type(shown).__name__,
+        shown = (list(returned) if isinstance(returned, tuple) else returned) if name == "result" else None
+    expect(shown is None or isinstance(shown, np.ndarray | list), name, "an array", "its entries are compared", type(shown).__name__,
            Misbehaved)
     return shown
 
@@ -297,6 +305,32 @@ def _solves(singular: bool) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
+def _definite() -> Iterator[Inputs]:
+    rng = np.random.default_rng(31)
+    for i, p in enumerate((1, 2, 4, 6, 8, 3)):
+        for n in (1, 2, 5, 9):
+            A = _spd(rng, n, (0, 2, 1)[i % 3] if n > 1 else 0)
+            yield Inputs(f"p = {p}, n = {n}", (_single(A * (0.01, 1.0, 30.0)[i % 3]), p), {})
+    yield Inputs("diagonal", (np.diag([4.0, 1.0, 0.25, 16.0]), 2), {})
+    yield Inputs("rank one and a damping", (_single(np.outer([3.0, 1.0, 2.0], [3.0, 1.0, 2.0]) + 0.125 * np.eye(3)), 4), {})
+
+
+def _statistics() -> Iterator[Inputs]:
+    """Sums of contractions of whole numbers, so that all traces are one number in either dtype; and zeros."""
+    rng = np.random.default_rng(37)
+    for shape in ((3,), (2, 3), (1, 4), (2, 3, 2), (2, 1, 3, 2)):
+        tensors_of = [rng.integers(-3, 4, shape).astype(float) for _ in range(3)]
+        yield Inputs(f"shape {shape}", (tuple(sum(tensors.contraction(G, i) for G in tensors_of)
+                                              for i in range(1, len(shape) + 1)),), {})
+    yield Inputs("zeros", (tuple(np.zeros((d, d)) for d in (2, 3)),), {})
+
+
+def _factors() -> Iterator[Inputs]:
+    rng = np.random.default_rng(41)
+    for shape in ((3,), (2, 3), (1, 4), (2, 3, 2), (2, 1, 3, 2)):
+        yield Inputs(f"shape {shape}", (tuple(_spd(rng, d, 1) for d in shape),), {})
+
+
 MU = MU1 = (0.25, 0.1, 0.4)
 MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
@@ -319,6 +353,9 @@ PROCEDURES: dict[str, Procedure] = {
     "tensors.contraction": Procedure(tensors, "contraction", _modes(False)),
     "tensors.mode_product": Procedure(tensors, "mode_product", _modes(True)),
     "tensors.mode_products": Procedure(tensors, "mode_products", _all_modes),
+    "roots.inverse_root": Procedure(roots, "inverse_root", _definite),
+    "tensor_normal.moments": Procedure(tensor_normal, "moments", _factors),
+    "tensor_normal.identify": Procedure(tensor_normal, "identify", _statistics),
     "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (dense_solve,)),
     "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (dense_solve,)),
 }

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from ..arrays.errors import expect
 from ..reference import METHODS
 from ..reference.parts.kronecker import joined, of_layers, of_norms, split, stacked
 from ..reference.parts.lbfgs import Memory
+from ..reference.parts.tensor_normal import Factors, as_modes
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .case import Case, Layout
+from .case import Case, Layout, flat
 from .equivalents import WIDER
 from .runner import Misbehaved
 from .source import instrument
@@ -45,6 +46,7 @@ class Line(NamedTuple):
     """One comparison: a quantity at one step, in one layer or tensor.
 
     step, name, index     where: step (0 is the initial state), Trace name, layer or tensor (from 0).
+    mode                  of a tensor, from 1, where the quantity has a matrix for each; 0 otherwise.
     tag                   the paper line.
     ratio                 the largest error in bands (0 where exact; infinite for nan or a wrong exact value).
     entry                 the index of that entry; observed, expected, error, band: its numbers.
@@ -69,6 +71,7 @@ class Line(NamedTuple):
     informative: bool
     undecided: bool
     values: tuple[Any, Any]
+    mode: int = 0
 
     @property
     def verdict(self) -> str:
@@ -143,7 +146,7 @@ def worst(lines: Iterable[Line]) -> str:
 
 def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     """The relative error of the same comparison in float32 over that of `line`, or None where one of them has none."""
-    same = [other for other in in_float32 if other[:3] == line[:3]]
+    same = [other for other in in_float32 if (*other[:3], other.mode) == (*line[:3], line.mode)]
     comparable = same and line.relative and np.isfinite([line.relative, same[0].relative]).all()
     return same[0].relative / line.relative if comparable else None
 
@@ -261,23 +264,23 @@ class _Step:
                                  for name, value in after._asdict().items()
                                  if value is getattr(before, name) and isinstance(value, tuple)})
 
-    def judged(self, tag: str, name: str, value: Any) -> Any:
+    def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
         if hasattr(value, "_fields"):
-            return type(value)(*(self.judged(tag, field, part) for field, part in value._asdict().items()))
+            return type(value)(*(self.judged(tag, field, part, *place) for field, part in value._asdict().items()))
         if isinstance(value, tuple):
-            return tuple(self.judged(tag, name, part) for part in value)
-        index = self.met[name]
+            return tuple(self.judged(tag, name, part, *place, i) for i, part in enumerate(value))
+        count = self.met[name]
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed = self.exposed[name][index]
+        observed, index, mode = self.exposed[name][count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
         if name in Memory._fields and observed.ndim == 2 and len(observed) == value.shape[0] and observed.shape != value.shape:
             self.lines.append(another_count(self.k, name, index, tag, observed, value))
             return self.space.asarray(observed)
-        expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
+        expect(observed.shape == value.shape, f"{name}[{count}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
-        line = compare(self.k, name, index, tag, observed, value, moved_from)
+        line = compare(self.k, name, index, tag, observed, value, moved_from)._replace(mode=mode)
         self.lines.append(line)
         if not np.isfinite(observed).all():
             raise NotFinite
@@ -303,7 +306,9 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, _count(name, method, case)) for name, values in step.items()}
+        step = {name: _listed(name, flat(values) if name in by_mode(method) and isinstance(values, list) else values, case.dtype,
+                              _count(name, method, case))
+                for name, values in step.items() if not isinstance(values, list) or values}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in of_layers(theta, theta)]
         step["norm"] = [np.stack(norm) for norm in of_norms(theta, theta)]
@@ -311,8 +316,15 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
+def by_mode(method: Any) -> set[str]:
+    """The quantities of which a tensor has one matrix for each mode."""
+    return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
+
+
 def _count(name: str, method: Any, case: Case) -> int:
-    """How many arrays a quantity has: one a tensor or a layer, or, where its name speaks of it, one a BatchNorm."""
+    """How many arrays a quantity has: one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm."""
+    if name in by_mode(method):
+        return sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
     if by_tensor(method):
         return len(nets.tensors(case.params))
     return len((of_norms if "norm" in name else of_layers)(case.params, case.params))
@@ -320,7 +332,7 @@ def _count(name: str, method: Any, case: Case) -> int:
 
 def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
     expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, …",
+           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, …, or one for each of its modes",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,

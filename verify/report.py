@@ -37,7 +37,8 @@ class CaseReport:
 
     def place(self, line: Line) -> str:
         """Which tensor and entry a line is worst in."""
-        return f"{self.tensors[line.index]}, entry {list(line.entry)}" if self.tensors else f"entry {list(line.entry)}"
+        mode = f", mode {line.mode}" if line.mode else ""
+        return f"{self.tensors[line.index]}{mode}, entry {list(line.entry)}" if self.tensors else f"entry {list(line.entry)}"
 
     @property
     def undecided(self) -> list[int]:

@@ -76,6 +76,19 @@ _ALGORITHM_12 = {
     "R12.17": "in every T_2-th step the inverses of both (line 19), damped by π√λ and √λ/π",
 }
 
+_ALGORITHM_15 = {
+    "R15.1": "the default numbers",
+    "R15.3": "count the step",
+    "R15.5": "forward and backward over the mini-batch: the gradient",
+    "R15.6 R15.7": "in every T₁-th step backward once more, with targets drawn from the predictive distribution: Ḡ, their average",
+    "R15.10": "the gradient's momentum, heavy ball",
+    "R15.11 R15.12": "in the same steps, moving averages of the contractions of Ḡ along each mode",
+    "R15.14 R15.15": "in every T₂-th step, the covariance parameters of the tensor-normal distribution with these moments, by (4.10)",
+    "R15.16": "their inverses, each with ε on its diagonal",
+    "R15.18": "the direction: the momentum times the inverse of every mode",
+    "R15.19 R15.20": "move W by −α along it and along γW",
+}
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "sgd_m": {
         "R§2.8.2": "g is the gradient of the mini-batch loss and of the penalty η/2 ‖θ‖²",
@@ -135,6 +148,26 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "kfac": _ALGORITHM_12,
     "kfac_ef": _ALGORITHM_12,
+    "tnt": _ALGORITHM_15,
+    "tnt_ef": _ALGORITHM_15,
+    "tnt_ideal": {
+        "R14.1": "count the step",
+        "R14.3": "the gradient of the mini-batch",
+        "R14.4": "the true expectations of the contractions, over all targets, and the covariance parameters from them by (4.10)",
+        "R14.5": "the direction: the gradient times the damped inverse of every mode",
+        "R14.6": "move by −α along it",
+    },
+    "shampoo": {
+        "R16.1": "the default numbers",
+        "R16.3": "count the step",
+        "R16.5": "forward and backward over the mini-batch: the gradient",
+        "R16.7": "its momentum, heavy ball",
+        "R16.8 R16.9": "in every T₁-th step, moving averages of the contractions of the gradient along each mode",
+        "R16.11 R16.12": "in every T₂-th step, their −1/2k-th powers, each with ε on its diagonal, by the coupled Newton method",
+        "R16.14": "the direction: the momentum times the root of every mode",
+        "R16.15 R16.16": "move W by −α along it and along γW",
+    },
+    "block_fisher": {"R§4.3.4": "moving averages of the gradient and of every layer's full Fisher matrix; the step along their quotient"},
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
     "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},
@@ -172,6 +205,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "tensors.contraction": {"R§4.2.1": "the matricization times its transpose"},
     "tensors.mode_product": {"R§4.2.1": "sum over mode i against the rows of U"},
     "tensors.mode_products": {"R(4.3)": "one mode product after the other: the Kronecker product on vec(A)"},
+    "roots.inverse_root": {"R§4.7.2": "the coupled Newton method, or exactly where the numbers are"},
+    "tensor_normal.moments": {"R(4.2)": "U_i times the traces of all the others"},
+    "tensor_normal.identify": {"R(4.10)": "c₀ from the trace that all share, and Ũ_i so that its mean eigenvalue is c₀"},
     "smw.solve_with_inverse": {"R(5.6)": "D in the space of outputs, and G⁻¹g through it, with H⁻¹"},
     "smw.solve_without_inverse": {"R(5.7)": "D in the space of outputs, and G⁻¹g through it, without H⁻¹"},
     "single.forward_backward": {

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from stepgauge import arrays, nets
 from stepgauge.reference import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
+from stepgauge.reference import block_fisher, kbfgs20, kbfgs20_l_skip, kfac20, shampoo, tnt, tnt_ideal
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
-from stepgauge.reference.parts import damping, lbfgs
+from stepgauge.reference.parts import damping, lbfgs, roots, tensor_normal, tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS, CLOSE = 200, mpmath.mpf(2) ** -180
@@ -326,6 +327,175 @@ def test_dev_kfac_5_inverses_more_often_than_factors_are_refused():
     with pytest.raises(ValueError, match=r"^T_2: expected an integer >= T_1 = 3 because .*, got 2$"):
         kfac.init(MODEL, params, batches, kfac.Hyper(T_1=3, T_2=2))
     kfac.init(MODEL, params, batches, kfac.Hyper(T_1=3, T_2=3))
+def chapter_4(kind="float64"):
+    """A net of two layers with parameters and three batches of drawn and true targets, two of 4 and one of 2 examples."""
+    rng = np.random.default_rng(4)
+    model = nets.mlp((2, 3, 2), ("tanh", "linear"), "mse")
+    batches = [nets.Batch(*(rng.standard_normal((N, 2)) for _ in range(3))) for N in (4, 4, 2)]
+    return model, *arrays.cast((nets.init(model, 3), batches), kind)
+
+
+def same(first, second):
+    return [array.tolist() for array in flat_list(first)] == [array.tolist() for array in flat_list(second)]
+
+
+def flat_list(tree):
+    return [array for branch in tree for array in flat_list(branch)] if isinstance(tree, tuple | list) else [tree]
+
+
+def test_dev_tnt_1_inverses_of_the_first_steps():
+    model, params, batches = chapter_4()
+    hyper = tnt.Hyper(T_2=3)
+    state = tnt.init(model, params, batches, hyper)
+    U_t = tuple(tensor_normal.identify(G).U_t for G in state.G_h)
+    assert same(state.U_inv, tnt.inverses(U_t, np.float64(0.1)))
+    _, after, trace = tnt.step(model, params, state, batches[0], hyper)
+    assert after.U_inv is state.U_inv
+    assert same(trace.p, tensor_normal.preconditioned(trace.grad, state.U_inv, "3-way"))
+
+
+def test_dev_tnt_2_the_ideal_covariance_is_m_times_the_estimate():
+    """One weight of a linear net with unit variance: F = E[x²], and Ĝ⁽ⁱ⁾ over all draws of the batch has the mean F/m."""
+    x = [Q(1), Q(3)]
+    residuals = (Q(1), Q(-1))                                         # draws with a normal's mean and variance
+    fisher = sum(x_n**2 for x_n in x) / 2
+    of_averages = sum(((r * x[0] + s * x[1]) / 2) ** 2 for r in residuals for s in residuals) / 4
+    assert of_averages == fisher / 2
+    params, batches = problem("fraction")
+    trace = tnt_ideal.step(MODEL, params, tnt_ideal.State(0), batches[0], tnt_ideal.Hyper(view="vector"))[2]
+    assert trace.G[0][0][0, 0] == fisher == 5
+    estimates = []
+    for signs in [(r, s) for r in residuals for s in residuals]:
+        output = nets.forward(MODEL, params, batches[0].x).output
+        drawn = batches[0]._replace(y_sampled=output + np.array([[signs[0]], [signs[1]]], dtype=object))
+        hyper = tnt.Hyper(view="vector")
+        estimates.append(tnt.init(MODEL, params, drawn, hyper).G_h[0][0][0, 0])
+    assert sum(estimates) / 4 == fisher / 2
+
+
+def test_dev_tnt_3_the_warm_start_is_a_mean_over_batches():
+    model, params, batches = chapter_4()
+    whole = nets.Batch(*(np.concatenate([batch[i] for batch in batches]) for i in range(3)))
+    by_batch, at_once = (tnt.init(model, params, data, tnt.Hyper()).G_h for data in (batches, whole))
+    parts = [tnt.init(model, params, batch, tnt.Hyper()).G_h for batch in batches]
+    expected = sum(n * part[0][0] for n, part in zip((4, 4, 2), parts, strict=True)) / 10
+    assert np.linalg.norm(by_batch[0][0] - expected) <= 2.0**-48 * np.linalg.norm(expected)
+    assert np.trace(at_once[0][0]) < np.trace(by_batch[0][0]), "the average of ten examples is shorter than that of four"
+
+
+def test_dev_tnt_4_zero_statistics():
+    zero = np.array([[Q(0), Q(0)], [Q(0), Q(0)]], dtype=object)
+    found = tensor_normal.identify([zero, zero])
+    assert found.c_0 == 0
+    assert same(found.U_t, (zero, zero))
+    identity = np.array([[Q(10), Q(0)], [Q(0), Q(10)]], dtype=object)
+    assert same(tnt.inverses((found.U_t,), Q(1, 10)), ((identity, identity),))
+
+
+def test_dev_tnt_5_inverting_more_often_than_measuring_is_refused():
+    model, params, batches = chapter_4()
+    for method in (tnt, shampoo):
+        with pytest.raises(ValueError, match=r"^T_2: expected an integer >= T_1 = 4 because between two statistics there is nothing new"):
+            method.init(model, params, batches, method.Hyper(T_1=4, T_2=3))
+        method.init(model, params, batches, method.Hyper(T_1=4, T_2=4))
+
+
+def test_dev_tnt_6_the_order_of_modes_changes_no_direction():
+    """Over ℚ: the direction of (out, in, kh·kw) is that of (kh·kw, in, out) with its axes turned."""
+    rng = np.random.default_rng(5)
+    K = arrays.cast(rng.integers(-3, 4, (2, 3, 2, 2)).astype(float), "fraction")
+    seen = tensor_normal.as_modes(K, "3-way")
+    assert seen.shape == (4, 3, 2)
+    U = tuple(arrays.cast(np.diag(rng.integers(1, 5, d)).astype(float) + 1, "fraction") for d in seen.shape)
+    direction = tensor_normal.preconditioned((K,), (U,), "3-way")[0]
+    turned = tensors.mode_products(seen.transpose(2, 1, 0), U[::-1]).reshape(K.shape)
+    assert (direction == turned).all()
+
+
+def test_dev_tnt_ideal_1_examples_of_the_expectation():
+    model, params, batches = chapter_4()
+    everything = nets.Batch(*(np.concatenate([batch[i] for batch in batches]) for i in range(3)))
+    found = {}
+    for name, curvature in (("batch", None), ("rows", np.array([0, 3])), ("all", everything)):
+        batch = batches[0]._replace(curvature=curvature)
+        found[name] = tnt_ideal.step(model, params, tnt_ideal.State(0), batch, tnt_ideal.Hyper())[2].G
+    for name, x in (("batch", batches[0].x), ("rows", batches[0].x[[0, 3]]), ("all", everything.x)):
+        assert same(found[name], tnt_ideal.expectation(model, params, x, "3-way"))
+    assert not same(found["batch"], found["all"])
+
+
+def test_dev_shampoo_1_roots_of_the_first_steps():
+    model, params, batches = chapter_4()
+    hyper = shampoo.Hyper(T_2=3)
+    state = shampoo.init(model, params, batches, hyper)
+    assert same(state.root_inv, shampoo.roots(state.G_h, hyper))
+    _, after, trace = shampoo.step(model, params, state, batches[0], hyper)
+    assert after.root_inv is state.root_inv
+    assert same(trace.p, tensor_normal.preconditioned(trace.grad, state.root_inv, "3-way"))
+
+
+def published(A, p, iterations):
+    """The iteration from M = (1 + p)/(2‖A‖) A, without symmetry."""
+    eye = np.eye(len(A))
+    z = (1 + p) / 2 / np.linalg.norm(A)
+    M, X, seen = z * A, z ** (1 / p) * eye, []
+    for _ in range(iterations):
+        seen.append(np.linalg.eigvals(M).real.max())
+        T = ((p + 1) * eye - M) / p
+        X, M = X @ T, np.linalg.matrix_power(T, p) @ M
+    return X, seen
+
+
+def test_dev_roots_1_the_start_below_one_and_symmetry():
+    rng = np.random.default_rng(6)
+    rotation, _ = np.linalg.qr(rng.standard_normal((8, 8)))
+    A = (rotation * np.logspace(0, -8, 8)) @ rotation.T
+    A = (A + A.T) / 2
+    X, seen = published(A, 8, 40)
+    assert seen[0] > 3, "(1 + p)/2, less what the Frobenius norm is above the largest eigenvalue"
+    found = roots.inverse_root(A, 8)
+    assert (found == found.T).all()
+    assert np.linalg.norm(X - X.T) > 2.0**-40 * np.linalg.norm(X), "κ = 1e8 leaves half of the digits symmetric"
+    assert np.linalg.norm(np.linalg.matrix_power(found, 8) @ A - np.eye(8)) < np.linalg.norm(np.linalg.matrix_power(X, 8) @ A - np.eye(8))
+
+
+def test_dev_roots_2_the_end_and_the_failure():
+    A = np.array([[2.0, 1.0], [1.0, 3.0]])
+    stopped = next(X for X, M in halted(A, 4) if np.abs(M - np.eye(2)).max() <= 1e-6)
+    found = roots.coupled_newton(A, 4)
+    residual = np.abs(np.linalg.matrix_power(stopped, 4) @ A - np.eye(2)).max()
+    assert 2.0**-50 < residual <= 2.0**-19
+    assert found.residual <= 2.0**-50
+    v = np.array([[1.0, 2.0, 3.0]])
+    with pytest.raises(ArithmeticError, match="^inverse_root: expected a positive definite matrix with enough digits"):
+        roots.inverse_root(v.T @ v, 4)
+
+
+def halted(A, p):
+    """(X, M) after every iteration, from the start of DEV-ROOTS-1."""
+    norm, eye = np.linalg.norm(A), np.eye(len(A))
+    M, X = A / norm, eye * norm ** (-1 / p)
+    for _ in range(100):
+        yield X, M
+        T = ((p + 1) * eye - M) / p
+        X, M = X @ T, np.linalg.matrix_power(T, p) @ M
+
+
+def test_dev_block_fisher_1_fisher_blocks_of_single_examples():
+    """Over ℚ: the mean of outer products, of rank 2 for two examples, and not the outer product of the mean."""
+    params, batches = problem("fraction")
+    batch = batches[0]._replace(y_sampled=batches[0].y + 1)
+    hyper = block_fisher.Hyper()
+    state = block_fisher.init(MODEL, params, batch, hyper)
+    rows = gradients(params, batch._replace(y=batch.y_sampled))
+    mean = rows.sum(axis=0) / 2
+    assert (state.F[0] == rows.T @ rows / 2).all()
+    assert (state.F[0] != mean[:, None] * mean[None, :]).any()
+    _, after, trace = block_fisher.step(MODEL, params, state, batch, hyper)
+    g = gradients(params, batch).sum(axis=0) / 2
+    assert (trace.grad_h[0].ravel() == g / 10).all()
+    damped = after.F[0] + Q(1, 10) * np.array([[Q(1), Q(0)], [Q(0), Q(1)]], dtype=object)
+    assert (damped @ trace.p[0].ravel() == g / 10).all()
 
 
 def tags_in(text):

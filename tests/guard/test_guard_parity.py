@@ -8,7 +8,7 @@ from parity import assert_alike, fails, moved, on_host, outcome
 from stepgauge import nets
 from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
-from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, smw, tensors
+from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
 from stepgauge.verify import cases
 from stepgauge.verify.cases import optional, suite
 
@@ -55,6 +55,11 @@ COPIES = {
     "kbfgs_l_exact": {"plain": (7, 18), "labels": (9, 27)},
     "kfac": {"plain": (5, 5), "labels": (6, 17)},
     "kfac_ef": {"plain": (5, 5), "labels": (6, 17)},
+    "tnt": {"plain": (10, 13), "labels": (11, 26)},
+    "tnt_ef": {"plain": (9, 7), "labels": (11, 26)},
+    "tnt_ideal": {"plain": (3, 20), "labels": (3, 33)},
+    "shampoo": {"plain": (8, 7), "labels": (28, 194)},                   # "labels" has roots to compute: a question or two an iteration
+    "block_fisher": {"plain": (3, 7), "labels": (3, 11)},
 }
 
 
@@ -150,6 +155,15 @@ PARTS = {
     "mode_product": (lambda T, U: tensors.mode_product(T, U, 2), "TU"),
     "mode_products": (lambda T, H, U: tensors.mode_products(T, [H, U, U[:, :2]]), "THU"),
     "tensors.kron": (tensors.kron, "XHU"),
+    "inverse_root": (lambda H: tuple(roots.inverse_root(H, p) for p in (1, 3, 4)), "H"),
+    "coupled_newton": (lambda H: roots.coupled_newton(H, 2), "H"),
+    "identify": (lambda H: tensor_normal.identify((H, H)), "H"),
+    "moments": (lambda H, A: tensor_normal.moments((H, A)), "HA"),
+    "log_density": (lambda X, H: tensor_normal.log_density(X, 0 * X, (H, H[:3, :3])), "XH"),
+    "sample": (lambda X, H: tensor_normal.sample(0 * X, (H, H[:3, :3]), X), "XH"),
+    "contractions": (lambda T: tensor_normal.contractions((T[None],), "3-way"), "T"),
+    "preconditioned": (lambda T, H: tensor_normal.preconditioned((T[None],), ((H[:1, :1], H, H[:3, :3], H[:2, :2]),), "4-way"), "TH"),
+    "as_modes": (lambda T: tensor_normal.from_modes(tensor_normal.as_modes(T[None], "3-way"), (1, *T.shape), "3-way"), "T"),
     "limited_memory": (limited_memory, "syX"),
     "triu": (lambda H: namespace(H).triu(H), "H"),
     "updated": (lbfgs.updated, "Hsy"),
