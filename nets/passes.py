@@ -129,6 +129,8 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
 def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool) -> tuple[Array | None, list[Array]]:
     """D of the input of `records` from D of their output, or None where no trainable layer comes before; and g, last layer first.
 
+    Dz has C rows an example, those of one example together; C = 1 for the loss.
+
     Takes    layers: (l, (parameters, a, h)) of the trainable layers that are still to come, from the last to the first.
     """
     g: list[Array] = []
@@ -140,7 +142,7 @@ def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool
             Dz = None if inner is None or beside is None else inner + beside
         elif isinstance(record, TRAINABLE):
             l, (layer, a, h) = next(layers)
-            g.append(namespace(Dz).reshape(Dz, h.shape))
+            g.append(namespace(Dz).reshape(Dz, (-1, *h.shape[1:])))
             Dz = RULES[type(record)].back(record, Dz, layer, a, keeps, fixed) if l > 0 else None
         else:
             Dz = RULES[type(record)].back(record, Dz, None, None, keeps, fixed)
@@ -181,6 +183,11 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
 def output_hessian(model: Model, output: Array) -> Array:
     """H_l (N, m, m): the Hessian of each example's loss in the network's output (R (1.4))."""
     return LOSSES[model.loss].hessian(output)
+
+
+def output_factor(model: Model, output: Array) -> Array:
+    """C (N, m, m) with CCᵀ = H_l for each example, from output (N, m): symmetric formulas for singular H_l too."""
+    return LOSSES[model.loss].factor(output)
 
 
 def predictive(model: Model, output: Array) -> Any:
