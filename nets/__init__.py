@@ -24,7 +24,9 @@ from .passes import (
     backward,
     batch_stats,
     forward,
+    mean_loss,
     output_factor,
+    output_gradient,
     output_hessian,
     pre_gradients,
     predictive,
@@ -36,6 +38,6 @@ from .rules import Moments
 
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
-           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "jacobian", "layer_shapes", "layers", "lenet5",
-           "mlp", "output_factor", "output_hessian", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet",
-           "small_vgg", "tensors", "weight_gradient"]
+           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "jacobian", "layer_shapes", "layers",
+           "lenet5", "mean_loss", "mlp", "output_factor", "output_gradient", "output_hessian", "pre_gradients", "predictive",
+           "sample_targets", "single", "small_resnet", "small_vgg", "tensors", "weight_gradient"]

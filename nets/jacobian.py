@@ -1,7 +1,7 @@
 """Products with the Jacobians J_i = ∂ŷ_i/∂θ of all examples at once, without forming them: R Algorithms 19 to 22.
 
-Symbols  q = N·C rows, C of them an example and next to each other: row (n, c) is x_ncᵀ J_n for one of C vectors x_nc (m,). W̄ = (W, b)
-         of layer l, (d_out, d_in + 1), as everywhere with its convolution's kernel flattened; ĥ (`h_h`) as in Section 5.4.5.
+Symbols  q = N·C rows, C of them an example and next to each other: row (n, c) is x_ncᵀ J_n for one of C vectors x_nc (m,).
+         W̄ = (W, b) of a layer, (d_out, d_in + 1), the kernel of a convolution flattened; ĥ (`h_h`) as in Section 5.4.5.
 Paper    R Sections 5.3.3 and 5.4.4 to 5.4.7, written for multilayer perceptrons. A convolution is the same at every position t: its
          part of a row is Σ_t ĥ_t ā_tᵀ. A BatchNorm couples the examples, so that no example has a Jacobian of its own: refused.
 
@@ -98,9 +98,9 @@ def _product(h_h: Array, a: Array, X: Array) -> Array:
     return xp.reshape(xp.sum(xp.reshape(h_h, (a.shape[0], -1, h_1.shape[-1])) * h_1, axis=-1), (-1,))    # R§5.4.6
 
 
-def transposed_products(J: Jacobian, d: Array) -> tuple[Array, ...]:
-    """Jᵀd by layer, like W̄ (d_out, d_in + 1), for d (q,): Algorithm 21, the sum over examples included."""
-    return tuple(_transposed_product(h_h, a, d) for h_h, a in zip(J.h_h, J.a, strict=True))
+def transposed_products(J: Jacobian, d: Any) -> tuple[Array, ...]:
+    """J_lᵀd_l by layer, like W̄ (d_out, d_in + 1), for d_l (q,) by layer: Algorithm 21, the sum over examples included."""
+    return tuple(map(_transposed_product, J.h_h, J.a, d))
 
 
 def _transposed_product(h_h: Array, a: Array, d: Array) -> Array:
@@ -124,6 +124,15 @@ def _gram(h_h: Array, a: Array) -> Array:
     N, q = v.shape[0], H_h.shape[0]
     blocks = (v @ v.T)[:, None, :, None] * xp.reshape(H_h @ H_h.T, (N, q // N, N, q // N))         # R§5.4.7
     return xp.reshape(blocks, (q, q))
+
+
+def squared_rows(h_h: Array, a: Array) -> Array:
+    """Σ over the rows of the squares of one layer's entries, like W̄, for h_h (q, P, d_out), a (N, P, d_in + 1)."""
+    xp = namespace(h_h, a)
+    if a.shape[1] > 1:
+        return xp.reshape(xp.sum(_rows(h_h, a) ** 2, axis=0), (h_h.shape[-1], a.shape[-1]))
+    by_example = xp.sum(xp.reshape(h_h[:, 0] ** 2, (a.shape[0], -1, h_h.shape[-1])), axis=1)
+    return by_example.T @ a[:, 0] ** 2
 
 
 def entries(J: Jacobian) -> Array:
@@ -151,5 +160,6 @@ def transposed_product(model: Model, params: Any, tape: Tape, V: Array) -> tuple
     """
     expect(V.ndim == 2, "V", f"shape {tuple(tape.output.shape)}", "it multiplies outputs", tuple(V.shape))
     J = jacobian(model, params, tape, V[:, None, :])
-    summed = transposed_products(J, namespace(V).ones(V.shape[0]))
-    return tuple(Layer(namespace(V).reshape(W_b[:, :-1], layer.W.shape), W_b[:, -1]) for W_b, layer in zip(summed, params, strict=True))
+    summed = transposed_products(J, [namespace(V).ones(V.shape[0])] * len(params))
+    return tuple(Layer(namespace(V).reshape(W_b[:, :-1], layer.W.shape), W_b[:, -1])
+                 for W_b, layer in zip(summed, params, strict=True))

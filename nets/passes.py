@@ -121,8 +121,7 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
-    _, g = _back(model.layers, LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y)), tape.kept, layers,
-                 bool(tape.stats))
+    _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats))
     return tuple(reversed(g))
 
 
@@ -176,8 +175,24 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """
     g = pre_gradients(model, params, tape, y)
     grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
-    value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(namespace(value).sum(value) / tape.output.shape[0], g, grad)
+    return Back(mean_loss(model, tape.output, y), g, grad)
+
+
+def mean_loss(model: Model, output: Array, y: Array) -> Array:
+    """The mean over examples of the loss, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    value = LOSSES[model.loss].value(output, targets(model.loss, output, y))
+    return namespace(value).sum(value) / output.shape[0]
+
+
+def output_gradient(model: Model, output: Array, y: Array) -> Array:
+    """∂loss/∂ŷ (N, m) of each example, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    return LOSSES[model.loss].gradient(output, targets(model.loss, output, y))
 
 
 def output_hessian(model: Model, output: Array) -> Array:

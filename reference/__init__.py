@@ -9,7 +9,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs20, kbfgs20_l_skip, kfac20
+from . import hessian_free, kbfgs20, kbfgs20_l_skip, kfac20, subsampled
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -20,6 +20,10 @@ METHODS: dict[str, Any] = {
     "kbfgs20_l": SimpleNamespace(**vars(kbfgs20) | {"Hyper": kbfgs20.HyperL, "LINES": kbfgs20.LINES_L}),
     "kbfgs20_l_skip": kbfgs20_l_skip,
     "kfac20": kfac20,
+    "smw_gn": subsampled,
+    "smw_ng": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperNG}),
+    "smw_ng_bd": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperBD}),
+    "hessian_free": hessian_free,
 }
 
 __all__ = ["METHODS"]

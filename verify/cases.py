@@ -41,6 +41,10 @@ OPTIONAL = {
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
+LEVENBERG_MARQUARDT: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.4, 0.15, 0.25), "lam_LM": (0.5, 2.0, 0.1, 1.0), "boost": (1.5, 1.25, 1.75), "drop": (0.75, 0.5, 0.9),
+    "eps": (0.25, 0.3, 0.1), "tau": (0.05, 0.001, 0.02)}
+
 HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
     "adam": {"alpha": (0.2, 0.06, 0.11), "beta1": (0.9, 0.7, 0.8), "beta2": (0.98, 0.999, 0.9), "eps": (1e-8, 1e-3, 1e-5)},
@@ -50,18 +54,29 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
+    "smw_gn": LEVENBERG_MARQUARDT,
+    "smw_ng": LEVENBERG_MARQUARDT,
+    "smw_ng_bd": LEVENBERG_MARQUARDT,
+    "hessian_free": LEVENBERG_MARQUARDT | {"iterations": (3, 2, 4)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ()
+CONVOLUTIONAL = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
 """The methods whose suite has images."""
+
+UNCOUPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
+"""The methods that refuse batch normalisation."""
+
+SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
+"""The methods that take the curvature from a part S₂ of the batch."""
 
 
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
-    return (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    names = (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    return tuple(name for name in names if name != "normalised" or method not in UNCOUPLED)
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
@@ -97,6 +112,8 @@ def _case(method: str, name: str, index: int) -> Case:
     if name == "large":
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
+    if method in SUBSAMPLED:                    # S₂: less than half of S₁, neither its head nor in order
+        batches = tuple(batch._replace(curvature=np.arange(len(batch.x))[::-2][:6]) for batch in batches)
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
     if name == "penalty":
         hyper["eta"] = 0.03

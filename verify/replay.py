@@ -114,6 +114,7 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
+    error = np.where(same_infinity(observed, value), 0, error)
     band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
@@ -125,6 +126,11 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
                 float(error[entry]), float(band[entry]), worst / scale if scale else worst,
                 bool((band <= INFORMATIVE * told).any()) and told > 0, undecided, (observed, expected))
+
+
+def same_infinity(observed: np.ndarray, value: Banded) -> np.ndarray:
+    """Where a candidate shows the infinity that the line gives, such as a ratio for a step that must be refused."""
+    return np.isinf(observed) & (observed == value.v.astype(np.float64))
 
 
 def worst(lines: Iterable[Line]) -> str:
@@ -169,12 +175,12 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
-            params = split(now.stop("initial state", "W", joined(params)))
+            params = split(now.stop("initial state", "W", joined(params)), params)
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
-                                  if isinstance(value, tuple)})
+                                  if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
@@ -238,13 +244,15 @@ class _Step:
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed = self.exposed[name][index]
+        shown = self.exposed[name]
+        expect(index < len(shown), name, "one array a block", f"line {tag} gives {index + 1} or more", f"{len(shown)}", Misbehaved)
+        observed = shown[index]
         expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
         line = compare(self.k, name, index, tag, observed, value, moved_from)
         self.lines.append(line)
-        if not np.isfinite(observed).all():
+        if not (np.isfinite(observed) | same_infinity(observed, value)).all():
             raise NotFinite
         return self.space.restarted(observed, value)
 
@@ -269,15 +277,27 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
+        step = {name: _listed(name, *_counted(method, name, values, count), case.dtype) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
         checked.append(step)
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
-def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
-    expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
+def _counted(method: Any, name: str, values: Any, count: int) -> tuple[Any, int | None]:
+    """A candidate's values as a list, and how many of them there are to be; None where that is the method's to say.
+
+    Quantities that are one array, or one a block of layers, may come without a list around them.
+    """
+    kind = (method.Trace.__annotations__ | method.State.__annotations__).get(name, "")
+    kind = getattr(kind, "__forward_arg__", kind)              # what a NamedTuple makes of an annotation, up to Python 3.13
+    if kind not in ("Array", "Blocks"):
+        return values, count
+    return [values] if isinstance(values, np.ndarray) else values, 1 if kind == "Array" else None
+
+
+def _listed(name: str, values: Any, count: int | None, dtype: str) -> list[np.ndarray]:
+    expect(isinstance(values, list) and (count is None or len(values) == count), name, f"a list of {count} arrays",
            "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
@@ -326,4 +346,4 @@ def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
 def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:
     values = step.pop(name, None if count else [])
     expect(values is not None, name, "a list of arrays at every step", "the parameters are what is judged", "none", Misbehaved)
-    return _listed(name, values, dtype, count)
+    return _listed(name, values, count, dtype)

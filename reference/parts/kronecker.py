@@ -29,8 +29,9 @@ def both(function: Callable[..., Any], *by_layer: Any) -> tuple[tuple[Any, ...],
 
 
 def join(layer: Any) -> Array:
-    """W̄ (d_out, d_in + 1) of a Layer: the bias is the last column (R Section 2.2)."""
-    return namespace(layer.W, layer.b).concat([layer.W, layer.b[:, None]], axis=1)
+    """W̄ (d_out, d_in + 1) of a Layer, a convolution's kernel flattened: the bias is the last column (R Section 2.2)."""
+    xp = namespace(layer.W, layer.b)
+    return xp.concat([xp.reshape(layer.W, (layer.W.shape[0], -1)), layer.b[:, None]], axis=1)
 
 
 def joined(params: Any) -> tuple[Array, ...]:
@@ -38,9 +39,17 @@ def joined(params: Any) -> tuple[Array, ...]:
     return each(join, params)
 
 
-def split(W_b: Any) -> tuple[nets.Layer, ...]:
-    """The inverse of `joined`."""
-    return tuple(nets.Layer(W[:, :-1], W[:, -1]) for W in W_b)
+def split(W_b: Any, like: Any = None) -> tuple[nets.Layer, ...]:
+    """The inverse of `joined`; `like`: params whose kernels have the shapes that W is to have, matrices where None."""
+    if like is None:
+        return tuple(nets.Layer(W[:, :-1], W[:, -1]) for W in W_b)
+    return tuple(nets.Layer(namespace(W).reshape(W[:, :-1], layer.W.shape), W[:, -1]) for W, layer in zip(W_b, like, strict=True))
+
+
+def inner(X: Any, Y: Any) -> Any:
+    """The inner product of two tuples of matrices, one a layer."""
+    by_layer = each(lambda x, y: namespace(x, y).sum(x * y), X, Y)
+    return sum(by_layer[1:], by_layer[0])
 
 
 def joined_gradient(g: Any, a: Any, params: Any, eta: Any) -> tuple[Array, ...]:
