@@ -57,7 +57,7 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "smw_gn": LEVENBERG_MARQUARDT,
     "smw_ng": LEVENBERG_MARQUARDT,
     "smw_ng_bd": LEVENBERG_MARQUARDT,
-    "hessian_free": LEVENBERG_MARQUARDT | {"iterations": (3, 2, 4)},
+    "hessian_free": LEVENBERG_MARQUARDT | {"iterations": (3, 2, 4), "progress": (0.0005,)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""

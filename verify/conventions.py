@@ -37,10 +37,11 @@ _FORETOLD = (
     Convention("the curvature is taken from all of S₁, not from S₂", legitimate=False,
                rewrites={"S_2": "examples(model, params, tape, batch._replace(curvature=None))"}),
     Convention("the step ascends: p = G⁻¹g", {"W": "each(lambda layer, p: join(layer) - alpha * p, params, p)"}, legitimate=False),
-    Convention("the learning rate is left out: θ + p", {"W": "each(lambda layer, p: join(layer) + p, params, p)"}, legitimate=False),
+    Convention("the learning rate is left out: θ + p", {"W": "each(lambda layer, p: join(layer) + p, params, p)"},
+               legitimate=False),
 )
 
-_WOODBURY = (
+_ORDER_OF_ROWS = (
     Convention("the outputs, not the examples, come first in the order of D's rows", {
         "D": "each(lambda JJ: damped(xp.reshape(xp.permute_dims(xp.reshape(JJ, (N2, -1, N2, JJ.shape[0] // N2)), (1, 0, 3, 2)), "
              "JJ.shape) / N2, lam), over(blocks, grams(J)))",
@@ -50,6 +51,9 @@ _WOODBURY = (
     Convention("D's rows have the outputs first, those of Jg the examples", legitimate=False, rewrites={
         "D": "each(lambda JJ: damped(xp.reshape(xp.permute_dims(xp.reshape(JJ, (N2, -1, N2, JJ.shape[0] // N2)), (1, 0, 3, 2)), "
              "JJ.shape) / N2, lam), over(blocks, grams(J)))"}),
+)
+
+_WOODBURY = (
     Convention("B is a sum over S₂ where it should be a mean: the factor 1/N₂ is left out", legitimate=False, rewrites={
         "D": "each(lambda JJ: damped(JJ, lam), over(blocks, grams(J)))",
         "p": "each(lambda g, Jd: (Jd - g) / lam, grad, transposed_products(J, d_l))"}),
@@ -73,11 +77,12 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
             "p": f"each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, [{_H} @ d_ for d_ in d_l]))",
             "pBp": f"sum(Jp @ ({_H} @ Jp) for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
         Convention("D = λH⁻¹ + (1/N₂) JJᵀ where H is invertible (R (5.6))", {
-            "J": "nets.jacobian.jacobian(model, params, S_2.tape) if model.loss != 'softmax_ce' else rows(model, params, S_2, hyper.B)",
+            "J": "rows(model, params, S_2, hyper.B) if model.loss == 'softmax_ce' else "
+                 "nets.jacobian.jacobian(model, params, S_2.tape)",
             "D": f"each(lambda JJ: lam * xp.inv({_H}) + JJ / N2 if model.loss != 'softmax_ce' else damped(JJ / N2, lam), "
                  "over(blocks, grams(J)))",
-            "pBp": f"sum(Jp @ ({_H} @ Jp) if model.loss != 'softmax_ce' else xp.sum(Jp * Jp) for Jp in over(blocks, products(J, p)))"
-                   " / N2 + xp.const(hyper.eta) * inner(p, p)"}),
+            "pBp": f"sum(xp.sum(Jp * Jp) if model.loss == 'softmax_ce' else Jp @ ({_H} @ Jp) "
+                   "for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
         Convention("the Hessian of the binary cross entropy is diag(σ) (R 1.2.2, ERR-2)", legitimate=False, rewrites={
             "J": "nets.jacobian.jacobian(model, params, S_2.tape, xp.sqrt(xp.logistic(S_2.tape.output))[:, :, None] "
                  "* xp.eye(S_2.tape.output.shape[1])) if model.loss == 'bce' else rows(model, params, S_2, hyper.B)"}),
@@ -87,12 +92,13 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("H_l is left out: classical Gauss-Newton, JᵀJ", {"J": "nets.jacobian.jacobian(model, params, S_2.tape)"},
                    legitimate=False),
         Convention("B is the empirical Fisher matrix", {"J": "rows(model, params, S_2, 'empirical_fisher')"}, legitimate=False),
+        *_ORDER_OF_ROWS,
         *_WOODBURY,
     ),
     **dict.fromkeys(("smw_ng", "smw_ng_bd"), (
         Convention("B is the Fisher matrix of drawn targets (R (1.7))", {"J": "rows(model, params, S_2, 'sampled_fisher')"}),
         Convention("B is the Gauss-Newton matrix", {"J": "rows(model, params, S_2, 'gauss_newton')"}, legitimate=False),
-        *(convention for convention in _WOODBURY if "order of D's rows" not in convention.text and "outputs" not in convention.text),
+        *_WOODBURY,
         Convention("B has a block for all layers together or one a layer, whichever it should not", legitimate=False, rewrites={
             "blocks": "[tuple(range(len(params)))] if hyper.blocks == 'layers' else [(l,) for l in range(len(params))]"}),
     )),

@@ -24,6 +24,7 @@ from ...nets.jacobian import (
     transposed_product,
     transposed_products,
 )
+from ...nets.losses import targets
 
 Array = Any
 
@@ -32,7 +33,7 @@ KINDS = ("gauss_newton", "empirical_fisher", "sampled_fisher")
 
 
 class Examples(NamedTuple):
-    """The examples S₂ that a curvature is taken from: their tape, targets, and drawn targets or None."""
+    """The examples S₂ that a curvature is taken from: their tape, targets (N₂, m), and drawn targets or None."""
 
     tape: nets.Tape
     y: Array
@@ -46,11 +47,12 @@ def examples(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch)
     Raises   ValueError for rows that are not there, or none.
     """
     S_2 = batch.curvature
-    if S_2 is None:
-        return Examples(tape, batch.y, batch.y_sampled)
     if isinstance(S_2, nets.Batch):
-        return Examples(nets.forward(model, params, S_2.x), S_2.y, S_2.y_sampled)
-    return Examples(restricted(tape, S_2), batch.y[S_2], None if batch.y_sampled is None else batch.y_sampled[S_2])
+        return examples(model, params, nets.forward(model, params, S_2.x), S_2._replace(curvature=None))
+    y, y_sampled = (None if y is None else targets(model.loss, tape.output, y) for y in (batch.y, batch.y_sampled))
+    if S_2 is None:
+        return Examples(tape, y, y_sampled)
+    return Examples(restricted(tape, S_2), y[S_2], None if y_sampled is None else y_sampled[S_2])
 
 
 def directions(model: nets.Model, S_2: Examples, kind: str) -> Array:
@@ -131,9 +133,9 @@ def fisher(model: nets.Model, params: Any, x: Array) -> Array:
     N, m = tape.output.shape
     xp = namespace(tape.output)
     p = nets.predictive(model, tape.output).p
-    targets = xp.eye(m) if model.loss == "softmax_ce" else xp.asarray(list(product((0, 1), repeat=m)))
+    outcomes = xp.eye(m) if model.loss == "softmax_ce" else xp.asarray(list(product((0, 1), repeat=m)))
     total: Any = 0
-    for y in targets:
+    for y in outcomes:
         likely = xp.sum(p * y, axis=-1)
         if model.loss == "bce":
             likely = xp.ones(N)

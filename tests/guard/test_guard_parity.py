@@ -50,6 +50,10 @@ COPIES = {
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
     "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
+    "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
+    "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
+    "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
+    "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
 }
 
 
