@@ -52,7 +52,8 @@ def adapted(lam_LM: Any, rho: Any, *, eps: Any, boost: Any, drop: Any) -> Any:
 
 
 def check_hyper(hyper: Any) -> None:
-    """Raise ValueError for alpha, lam_LM, tau, eps, boost, drop or accept out of range."""
+    """Raise ValueError for alpha, lam_LM, tau, eps, boost, drop, eta or accept out of range."""
+    check_number("eta", hyper.eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
     check_number("lam_LM", hyper.lam_LM, lambda lam: lam > 0, "a positive number", "boosting 0 leaves 0")
     check_number("tau", hyper.tau, lambda tau: tau > 0, "a positive number", "it keeps B + λI invertible")
     check_number("eps", hyper.eps, lambda eps: 0 < 2 * eps < 1, "a number in (0, 1/2)", "ρ < ε and ρ > 1 − ε exclude each other")

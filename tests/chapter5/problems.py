@@ -62,9 +62,8 @@ def examples(model, batch, rows=None, sampled=False):
 
 def vector(by_layer):
     """W̄ of every layer, or Layers, in the order of θ."""
-    joined = [np.concatenate([np.reshape(layer[0], (len(layer[1]), -1)), layer[1][:, None]], 1) if isinstance(layer, tuple) else layer
-              for layer in by_layer]
-    return np.concatenate([W.T.ravel() for W in joined])
+    parts = [(layer[:, :-1], layer[:, -1]) if isinstance(layer, np.ndarray) else layer for layer in by_layer]
+    return np.concatenate([part for W, b in parts for part in (W.reshape(len(b), -1).T.ravel(), b)])
 
 
 def hyper_of(method, **changes):

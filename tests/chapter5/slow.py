@@ -108,7 +108,7 @@ def jacobian(net, theta, x):
     _, slopes, v = forward(net, theta, x)
     n, zero, start = sum(sizes(theta)), net.one - net.one, 0
     dv = [[zero] * n for _ in x]
-    for l, (W, b) in enumerate(theta):
+    for l, (W, _) in enumerate(theta):
         m, m_in = len(W), len(W[0])
         dh = [[dot(row, column) for column in transpose(dv)] for row in W]
         for i in range(m):

@@ -14,7 +14,7 @@ MLPS = {
     "two layers": nets.mlp((3, 4, 2), ("relu", "linear"), "mse"),
     "relu at the output": nets.mlp((2, 3, 3, 3), ("relu", "relu", "relu"), "mse"),
     "one layer": nets.mlp((2, 3), ("linear",), "mse"),
-    "narrow": nets.mlp((1, 1, 1), ("linear", "relu"), "mse"),
+    "narrow": nets.mlp((1, 1, 1), ("linear", "linear"), "mse"),
 }
 CNNS = {
     "average pooling": nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("relu"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
@@ -62,11 +62,11 @@ def test_printed_algorithms_against_the_explicit_jacobian(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_batched_products_against_the_explicit_jacobian(name, seed=4):
+def test_batched_products_against_the_explicit_jacobian(name):
     model = ALL[name]
-    params, batch = problem(model, 3, seed, "fraction")
+    params, batch = problem(model, 3, 4, "fraction")
     J = exact_jacobian(model, params, batch.x)
-    N, m, n = J.shape
+    N, m, _ = J.shape
     assert (J != 0).any()
     tape, rng = nets.forward(model, params, batch.x), np.random.default_rng(5)
     theta_1, V = direction(params, 6), rationals(rng, N, m)
