@@ -11,6 +11,7 @@ from typing import Any
 
 from . import (
     block_fisher,
+    hessian_free,
     kbfgs,
     kbfgs20,
     kbfgs20_l_skip,
@@ -18,6 +19,7 @@ from . import (
     kfac,
     kfac20,
     shampoo,
+    subsampled,
     tnt,
     tnt_ideal,
 )
@@ -41,6 +43,10 @@ METHODS: dict[str, Any] = {
     "tnt_ideal": tnt_ideal,
     "shampoo": shampoo,
     "block_fisher": block_fisher,
+    "smw_gn": subsampled,
+    "smw_ng": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperNG}),
+    "smw_ng_bd": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperBD}),
+    "hessian_free": hessian_free,
 }
 
 __all__ = ["METHODS"]

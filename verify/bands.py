@@ -203,7 +203,10 @@ class Bands:
         size = np.abs(v.astype(np.float64))
         e = e + self.u * size
         if may_underflow:
-            e = e + np.where((size > 0) & (size < self.smallest / self.u), self.smallest, 0)
+            there = size > 0
+            if not there.all():                # what is no 0 may be too small for float64, in which sizes are told
+                there = there | np.asarray(v != 0, dtype=bool)
+            e = e + np.where(there & (size < self.smallest / self.u), self.smallest, 0)
         return Banded(v, e, self)
 
     def lift(self, x: Any) -> Banded:

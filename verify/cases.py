@@ -45,6 +45,10 @@ OPTIONAL = {
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
+LEVENBERG_MARQUARDT: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.4, 0.15, 0.25), "lam_LM": (0.5, 2.0, 0.1, 1.0), "boost": (1.5, 1.25, 1.75), "drop": (0.75, 0.5, 0.9),
+    "eps": (0.25, 0.3, 0.1), "tau": (0.05, 0.001, 0.02)}
+
 HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
     "adam": {"alpha": (0.2, 0.06, 0.11), "beta1": (0.9, 0.7, 0.8), "beta2": (0.98, 0.999, 0.9), "eps": (1e-8, 1e-3, 1e-5)},
@@ -69,15 +73,24 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "shampoo": {"alpha": (0.4, 0.15, 0.25), "eps": (0.03, 0.1, 0.3, 0.01), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
                 "T_1": (1, 2, 1), "T_2": (2, 3, 1), "tolerance": (1e-6,)},
     "block_fisher": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "beta": (0.9, 0.7, 0.8)},
+    "smw_gn": LEVENBERG_MARQUARDT,
+    "smw_ng": LEVENBERG_MARQUARDT,
+    "smw_ng_bd": LEVENBERG_MARQUARDT,
+    "hessian_free": LEVENBERG_MARQUARDT | {"iterations": (3, 2, 4), "progress": (0.0005,)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo")
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng", "smw_ng_bd",
+                 "hessian_free")
 """The methods whose suite has images."""
 
-LEFT_OUT = {"kbfgs_l_exact": ("normalised",), "kfac_ef": ("normalised",), "tnt_ideal": ("digits",), "block_fisher": ("digits",)}
+SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
+"""The methods that take the curvature from a part S₂ of the batch."""
+
+LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
+            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",))}
 """What a method refuses (batch normalisation) or is too large for (expectations over all targets, matrices of all weights)."""
 
 ASKED: dict[str, dict[str, Any]] = {
@@ -136,6 +149,8 @@ def _case(method: str, name: str, index: int) -> Case:
     if name == "large":
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
+    if method in SUBSAMPLED:                    # S₂: less than half of S₁, neither its head nor in order
+        batches = tuple(batch._replace(curvature=np.arange(len(batch.x))[::-2][:6]) for batch in batches)
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
     expect(_fits(method, name), "case", f"one of {', '.join((*suite(method), *optional(method)))}",
            f"{method} has no {' or '.join(ASKED.get(name, ()))}", repr(name))

@@ -115,8 +115,99 @@ _ALGORITHM_15 = (
                rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in U_inv), hyper.view)"}),
 )
 
+_H = ("xp.reshape(xp.eye(N2)[:, None, :, None] * nets.output_hessian(model, S_2.tape.output)[:, :, None, :], "
+      "(N2 * S_2.tape.output.shape[1], -1))")
+"""H = diag{H_1, …, H_N₂} of R Section 5.3.1."""
+
+_OTHER_ORDER = "xp.reshape(xp.permute_dims(xp.reshape({0}, ({1}, -1)), (1, 0)), (-1,))"
+
+_FORETOLD = (
+    Convention("ρ judges the step that is taken, θ + αp", {
+        "f, f_p": "lm.here_and_ahead(model, params, tape, batch, each(lambda p: alpha * p, p), hyper.eta)",
+        "foretold": "-alpha * inner(grad, p) - alpha**2 * pBp / 2"}),
+    Convention("the quadratic model in ρ's denominator contains the damping", legitimate=False,
+               rewrites={"foretold": "-inner(grad, p) / 2"}),
+    Convention("λ without τ", {"lam": "state.lam_LM + xp.const(hyper.eta)"}, legitimate=False),
+    Convention("boost and drop are exchanged", legitimate=False,
+               rewrites={"lam_LM": "lm.adapted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
+    Convention("λ never changes", {"lam_LM": "1 * state.lam_LM"}, legitimate=False),
+    Convention("the sign of ρ is wrong: f grew where it should have fallen", {"rho": "lm.reduction_ratio(f_p, f, foretold)"},
+               legitimate=False),
+    Convention("the curvature is taken from all of S₁, not from S₂", legitimate=False,
+               rewrites={"S_2": "examples(model, params, tape, batch._replace(curvature=None))"}),
+    Convention("the step ascends: p = G⁻¹g", {"W": "each(lambda layer, p: join(layer) - alpha * p, params, p)"}, legitimate=False),
+    Convention("the learning rate is left out: θ + p", {"W": "each(lambda layer, p: join(layer) + p, params, p)"},
+               legitimate=False),
+)
+
+_ORDER_OF_ROWS = (
+    Convention("the outputs, not the examples, come first in the order of D's rows", {
+        "D": "each(lambda JJ: damped(xp.reshape(xp.permute_dims(xp.reshape(JJ, (N2, -1, N2, JJ.shape[0] // N2)), (1, 0, 3, 2)), "
+             "JJ.shape) / N2, lam), over(blocks, grams(J)))",
+        "Jg": f"each(lambda Jg: {_OTHER_ORDER.format('Jg', 'N2')}, over(blocks, products(J, grad)))",
+        "p": "each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, "
+             f"[{_OTHER_ORDER.format('d_', 'd_.shape[0] // N2')} for d_ in d_l]))"}),
+    Convention("D's rows have the outputs first, those of Jg the examples", legitimate=False, rewrites={
+        "D": "each(lambda JJ: damped(xp.reshape(xp.permute_dims(xp.reshape(JJ, (N2, -1, N2, JJ.shape[0] // N2)), (1, 0, 3, 2)), "
+             "JJ.shape) / N2, lam), over(blocks, grams(J)))"}),
+)
+
+_WOODBURY = (
+    Convention("B is a sum over S₂ where it should be a mean: the factor 1/N₂ is left out", legitimate=False, rewrites={
+        "D": "each(lambda JJ: damped(JJ, lam), over(blocks, grams(J)))",
+        "p": "each(lambda g, Jd: (Jd - g) / lam, grad, transposed_products(J, d_l))"}),
+    Convention("D lacks the factor 1/N₂", {"D": "each(lambda JJ: damped(JJ, lam), over(blocks, grams(J)))"}, legitimate=False),
+    Convention("p lacks the factor 1/N₂", legitimate=False,
+               rewrites={"p": "each(lambda g, Jd: (Jd - g) / lam, grad, transposed_products(J, d_l))"}),
+    Convention("D lacks the damping (R Section 5.3.3, ERR-14)", {"D": "each(lambda JJ: JJ / N2, over(blocks, grams(J)))"},
+               legitimate=False),
+    Convention("D leaves out the biases (R Section 5.3.3)", legitimate=False, rewrites={
+        "D": "each(lambda JJ: damped(JJ / N2, lam), over(blocks, grams(J._replace(a=each(lambda a: a[:, :, :-1], J.a)))))"}),
+    Convention("p is not divided by λ", legitimate=False,
+               rewrites={"p": "each(lambda g, Jd: Jd / N2 - g, grad, transposed_products(J, d_l))"}),
+    *_FORETOLD,
+)
 
 CONVENTIONS: dict[str, tuple[Convention, ...]] = {
+    "smw_gn": (
+        Convention("D = λI + (1/N₂) JJᵀH for all losses (R (5.7))", {
+            "J": "nets.jacobian.jacobian(model, params, S_2.tape)",
+            "D": f"each(lambda JJ: damped(JJ @ {_H} / N2, lam), over(blocks, grams(J)))",
+            "p": f"each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, [{_H} @ d_ for d_ in d_l]))",
+            "pBp": f"sum(Jp @ ({_H} @ Jp) for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
+        Convention("D = λH⁻¹ + (1/N₂) JJᵀ where H is invertible (R (5.6))", {
+            "J": "rows(model, params, S_2, hyper.B) if model.loss == 'softmax_ce' else "
+                 "nets.jacobian.jacobian(model, params, S_2.tape)",
+            "D": f"each(lambda JJ: lam * xp.inv({_H}) + JJ / N2 if model.loss != 'softmax_ce' else damped(JJ / N2, lam), "
+                 "over(blocks, grams(J)))",
+            "pBp": f"sum(xp.sum(Jp * Jp) if model.loss == 'softmax_ce' else Jp @ ({_H} @ Jp) "
+                   "for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
+        Convention("the Hessian of the binary cross entropy is diag(σ) (R 1.2.2, ERR-2)", legitimate=False, rewrites={
+            "J": "nets.jacobian.jacobian(model, params, S_2.tape, xp.sqrt(xp.logistic(S_2.tape.output))[:, :, None] "
+                 "* xp.eye(S_2.tape.output.shape[1])) if model.loss == 'bce' else rows(model, params, S_2, hyper.B)"}),
+        Convention("the Hessian of the softmax cross entropy is diag(a), without −aaᵀ", legitimate=False, rewrites={
+            "J": "nets.jacobian.jacobian(model, params, S_2.tape, xp.sqrt(xp.softmax(S_2.tape.output))[:, :, None] "
+                 "* xp.eye(S_2.tape.output.shape[1])) if model.loss == 'softmax_ce' else rows(model, params, S_2, hyper.B)"}),
+        Convention("H_l is left out: classical Gauss-Newton, JᵀJ", {"J": "nets.jacobian.jacobian(model, params, S_2.tape)"},
+                   legitimate=False),
+        Convention("B is the empirical Fisher matrix", {"J": "rows(model, params, S_2, 'empirical_fisher')"}, legitimate=False),
+        *_ORDER_OF_ROWS,
+        *_WOODBURY,
+    ),
+    **dict.fromkeys(("smw_ng", "smw_ng_bd"), (
+        Convention("B is the Fisher matrix of drawn targets (R (1.7))", {"J": "rows(model, params, S_2, 'sampled_fisher')"}),
+        Convention("B is the Gauss-Newton matrix", {"J": "rows(model, params, S_2, 'gauss_newton')"}, legitimate=False),
+        *_WOODBURY,
+        Convention("B has a block for all layers together or one a layer, whichever it should not", legitimate=False, rewrites={
+            "blocks": "[tuple(range(len(params)))] if hyper.blocks == 'layers' else [(l,) for l in range(len(params))]"}),
+    )),
+    "hessian_free": (
+        *(convention for convention in _FORETOLD if "lam" not in convention.rewrites),
+        Convention("λ without τ", {"lam": "1 * state.lam_LM"}, legitimate=False),
+        Convention("B is a sum over S₂ where it should be a mean", legitimate=False, rewrites={
+            "B.result": "each(lambda BX, X: S_2.tape.output.shape[0] * BX + eta * X, ggn_X, X)"}),
+        Convention("B leaves out the Hessian of the penalty", {"B.result": "ggn_X"}, legitimate=False),
+    ),
     "sgd_m": (
         Convention("momentum is heavy ball, ĝ = βĝ + g (R Section 3.7.2)",
                    {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))"}),

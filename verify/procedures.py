@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
+from ..nets import ACTIVATIONS, Layer, single
 from ..reference.parts import damping, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
@@ -331,6 +333,36 @@ def _factors() -> Iterator[Inputs]:
         yield Inputs(f"shape {shape}", (tuple(_spd(rng, d, 1) for d in shape),), {})
 
 
+def _network() -> Iterator[tuple[str, Any, Any, Array]]:
+    """(name, θ, activations, examples (N, m_0)) of small multilayer perceptrons, no two widths alike."""
+    rng = np.random.default_rng(31)
+    for widths, activations, N in (((1, 1), ("linear",), 1), ((3, 4, 2), ("tanh", "linear"), 3),
+                                   ((2, 5, 4, 3), ("elu", "logistic", "linear"), 2)):
+        theta = tuple(Layer(_single(rng.standard_normal((d_out, d_in))), _single(rng.standard_normal(d_out)))
+                      for d_in, d_out in pairwise(widths))
+        yield f"widths {widths}, {N} examples", theta, activations, _single(rng.standard_normal((N, widths[0])))
+
+
+def _passed(theta: Any, activations: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """h and v of R Algorithm 17 as numbers that float32 holds too: whoever computes with them has them exactly."""
+    h, v = single.forward(theta, activations, x)
+    h = [_single(h_l) for h_l in h]
+    return tuple(h), (v[0], *(_single(ACTIVATIONS[name].phi(h_l)) for name, h_l in zip(activations, h, strict=True)))
+
+
+def _directions() -> Iterator[Inputs]:
+    rng = np.random.default_rng(37)
+    for name, theta, activations, examples in _network():
+        theta_1 = tuple(Layer(*(_single(rng.standard_normal(tensor.shape)) for tensor in layer)) for layer in theta)
+        yield Inputs(name, (theta, activations, *_passed(theta, activations, examples[0]), theta_1), {})
+
+
+def _several() -> Iterator[Inputs]:
+    for name, theta, activations, examples in _network():
+        h, v = zip(*(_passed(theta, activations, x) for x in examples), strict=True)
+        yield Inputs(name, (theta, activations, h, v), {})
+
+
 MU = MU1 = (0.25, 0.1, 0.4)
 MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
@@ -356,6 +388,8 @@ PROCEDURES: dict[str, Procedure] = {
     "roots.inverse_root": Procedure(roots, "inverse_root", _definite),
     "tensor_normal.moments": Procedure(tensor_normal, "moments", _factors),
     "tensor_normal.identify": Procedure(tensor_normal, "identify", _statistics),
+    "single.jacobian_product": Procedure(single, "jacobian_product", _directions),
+    "single.block_matrix": Procedure(single, "block_matrix", _several),
     "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (dense_solve,)),
     "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (dense_solve,)),
 }

@@ -118,6 +118,7 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
+    error = np.where(same_infinity(observed, value), 0, error)
     band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
@@ -136,6 +137,11 @@ def another_count(step: int, name: str, index: int, tag: str, observed: np.ndarr
     shown, right = (float(x.shape[1]) for x in (observed, value))
     return Line(step, name, index, tag, np.inf, (), shown, right, abs(shown - right), 0.0, 1.0, True, bool(value.space.paths.taken),
                 (observed, value.v.astype(np.float64)))
+
+
+def same_infinity(observed: np.ndarray, value: Banded) -> np.ndarray:
+    """Where a candidate shows the infinity that the line gives, such as a ratio for a step that must be refused."""
+    return np.isinf(observed) & (observed == value.v.astype(np.float64))
 
 
 def worst(lines: Iterable[Line]) -> str:
@@ -186,7 +192,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
-                                  if isinstance(value, tuple)})
+                                  if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
@@ -273,7 +279,9 @@ class _Step:
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed, index, mode = self.exposed[name][count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
+        shown = self.exposed[name]
+        expect(count < len(shown), name, "one array a block", f"line {tag} gives {count + 1} or more", f"{len(shown)}", Misbehaved)
+        observed, index, mode = shown[count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
         if name in Memory._fields and observed.ndim == 2 and len(observed) == value.shape[0] and observed.shape != value.shape:
             self.lines.append(another_count(self.k, name, index, tag, observed, value))
             return self.space.asarray(observed)
@@ -282,7 +290,7 @@ class _Step:
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
         line = compare(self.k, name, index, tag, observed, value, moved_from)._replace(mode=mode)
         self.lines.append(line)
-        if not np.isfinite(observed).all():
+        if not (np.isfinite(observed) | same_infinity(observed, value)).all():
             raise NotFinite
         return self.space.restarted(observed, value)
 
@@ -306,9 +314,8 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, flat(values) if name in by_mode(method) and isinstance(values, list) else values, case.dtype,
-                              _count(name, method, case))
-                for name, values in step.items() if not isinstance(values, list) or values}
+        step = {name: [] if isinstance(values, list) and not values else        # nothing, in a step that has nothing to show
+                _listed(name, *_counted(name, values, method, case), case.dtype) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in of_layers(theta, theta)]
         step["norm"] = [np.stack(norm) for norm in of_norms(theta, theta)]
@@ -321,18 +328,27 @@ def by_mode(method: Any) -> set[str]:
     return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
 
 
-def _count(name: str, method: Any, case: Case) -> int:
-    """How many arrays a quantity has: one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm."""
+def _counted(name: str, values: Any, method: Any, case: Case) -> tuple[Any, int | None]:
+    """A candidate's values as a list, and how many of them there are to be; None where that is the method's to say.
+
+    There is one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm. Quantities that are one array, or one
+    a block of layers, may come without a list around them.
+    """
+    kind = (method.Trace.__annotations__ | method.State.__annotations__).get(name, "")
+    kind = getattr(kind, "__forward_arg__", kind)              # what a NamedTuple makes of an annotation, up to Python 3.13
+    if kind in ("Array", "Blocks"):
+        return [values] if isinstance(values, np.ndarray) else values, 1 if kind == "Array" else None
     if name in by_mode(method):
-        return sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
+        modes = sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
+        return flat(values) if isinstance(values, list) else values, modes
     if by_tensor(method):
-        return len(nets.tensors(case.params))
-    return len((of_norms if "norm" in name else of_layers)(case.params, case.params))
+        return values, len(nets.tensors(case.params))
+    return values, len((of_norms if "norm" in name else of_layers)(case.params, case.params))
 
 
-def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
-    expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, …, or one for each of its modes",
+def _listed(name: str, values: Any, count: int | None, dtype: str) -> list[np.ndarray]:
+    expect(isinstance(values, list) and (count is None or len(values) == count), name, f"a list of {count} arrays",
+           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, … (one for each of its modes)",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
@@ -375,4 +391,4 @@ def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
 def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:
     values = step.pop(name, None if count else [])
     expect(values is not None, name, "a list of arrays at every step", "the parameters are what is judged", "none", Misbehaved)
-    return _listed(name, values, dtype, count)
+    return _listed(name, values, count, dtype)

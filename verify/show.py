@@ -22,6 +22,9 @@ SUBJECTS: dict[str, Any] = {
     "single.forward_backward": single.forward_backward,
     "single.forward": single.forward,
     "single.backward": single.backward,
+    "single.partial_transposed_product": single.partial_transposed_product,
+    "single.packed": single.packed,
+    "single.transposed_product": single.transposed_product,
 }
 """What can be shown: a method's `step`, a procedure, or a pass over a single example."""
 
@@ -87,6 +90,24 @@ _ALGORITHM_15 = {
     "R15.16": "their inverses, each with ε on its diagonal",
     "R15.18": "the direction: the momentum times the inverse of every mode",
     "R15.19 R15.20": "move W by −α along it and along γW",
+}
+
+_ALGORITHM_23 = {
+    "R23.2": "count the step",
+    "R§5.2.3": "λ is λ_LM and the small τ (and the weight of the penalty, whose Hessian is ηI)",
+    "R§5.4.1": "forward over the mini-batch S₁",
+    "R23.3": "the examples S₂ ⊆ S₁ from which the curvature is taken",
+    "R23.4": "the gradient over S₁",
+    "R(5.5)": "ρ: how far f falls at θ + p, over S₁, and how far its quadratic model foretells that it falls",
+    "R23.6": "λ_LM is boosted where ρ < ε, dropped where ρ > 1 − ε",
+    "R§5.6": "is the step taken? always, or if ρ ≥ η (Theorem 6)",
+    "R23.7": "move W̄ by α along p",
+}
+_WOODBURY = _ALGORITHM_23 | {
+    "R§5.8": "one block for all layers, or one a layer",
+    "R§5.3.1": "the rows J of which B = (1/N₂) JᵀJ: Algorithm 20 in its partial mode, nothing is formed",
+    "R(5.6)": "D = λI + (1/N₂) JJᵀ by Algorithm 22, the rows times g, and D⁻¹ of that",
+    "R23.5 R(5.6)": "p = −(1/λ)(g − (1/N₂) JᵀD⁻¹Jg)",
 }
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -168,6 +189,55 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R16.15 R16.16": "move W by −α along it and along γW",
     },
     "block_fisher": {"R§4.3.4": "moving averages of the gradient and of every layer's full Fisher matrix; the step along their quotient"},
+    "smw_gn": _WOODBURY,
+    "smw_ng": _WOODBURY,
+    "smw_ng_bd": _WOODBURY,
+    "hessian_free": _ALGORITHM_23 | {
+        "R§5.2.3": "λ is λ_LM and the small τ",
+        "R(5.2)": "a product with B: Algorithm 19, the output Hessians, Algorithm 21",
+        "R23.5": "conjugate gradients on (B + λI)p = −g, ended early",
+    },
+    "single.jacobian_product": {
+        "R19.3 R19.4": "the weights, and the direction's",
+        "R19.5": "the input does not move",
+        "R19.6": "layer by layer",
+        "R19.7": "h moves with the weights, with what comes in, and with the bias",
+        "R19.8": "φ′ takes that through the activation",
+        "R19.10": "how the output moves",
+    },
+    "single.partial_transposed_product": {
+        "R20.3": "the weights",
+        "R20.4": "start from x at the output",
+        "R20.5": "layer by layer, from the last",
+        "R20.6": "φ′ takes it back through the activation",
+        "R20.7": "and Wᵀ to the layer before",
+    },
+    "single.packed": {
+        "R20.8": "the part of W is an outer product",
+        "R20.9": "that of b is ĥ itself",
+        "R20.11": "all of them",
+    },
+    "single.transposed_product": {
+        "R21.1": "start from V at the output",
+        "R21.2": "layer by layer, from the last",
+        "R21.3": "φ′ takes it back through the activation",
+        "R21.4": "and Wᵀ to the layer before",
+        "R21.5": "the part of W is an outer product",
+        "R21.6": "that of b is ĥ itself",
+    },
+    "single.block_matrix": {
+        "R22.3": "for every example",
+        "R22.4": "and every output",
+        "R22.5": "ĥ of all layers: Algorithm 20 in its partial mode, for a unit vector",
+        "R22.9": "for every layer",
+        "R22.10": "and every example",
+        "R22.11": "its input and a 1",
+        "R22.12": "its ĥ, one column an output",
+        "R22.14": "the inputs of all examples",
+        "R22.15": "the ĥ of all examples, one example's columns together",
+        "R22.16": "the layer's part: products of inputs times products of ĥ",
+        "R22.18": "the sum over layers",
+    },
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
     "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},

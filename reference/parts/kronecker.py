@@ -73,6 +73,12 @@ def _layer(like: nets.Layer, W_b: Array) -> nets.Layer:
     return nets.Layer(namespace(W_b).reshape(W_b[:, :-1], like.W.shape), W_b[:, -1])
 
 
+def inner(X: Any, Y: Any) -> Any:
+    """The inner product of two tuples of matrices, one a layer."""
+    by_layer = each(lambda x, y: namespace(x, y).sum(x * y), X, Y)
+    return sum(by_layer[1:], by_layer[0])
+
+
 def joined_gradient(g: Any, a: Any, params: Any, eta: Any) -> tuple[Array, ...]:
     """∂/∂W̄_l of the mean loss plus η/2 ‖θ‖² (R Section 2.8.2), one (d_out, d_in + 1) a layer.
 

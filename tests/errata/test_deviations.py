@@ -13,8 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 from stepgauge import arrays, nets
-from stepgauge.reference import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
-from stepgauge.reference import block_fisher, kbfgs20, kbfgs20_l_skip, kfac20, shampoo, tnt, tnt_ideal
+from stepgauge.reference import block_fisher, kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20, shampoo, tnt, tnt_ideal
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
 from stepgauge.reference.parts import damping, lbfgs, roots, tensor_normal, tensors
 

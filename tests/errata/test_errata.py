@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 from stepgauge import nets
 from stepgauge.nets import LOSSES, single
-from stepgauge.reference import kbfgs, kbfgs20, kfac
-from stepgauge.reference.parts import damping, quasi_newton, smw, tensors
-from stepgauge.reference import kfac20, tnt
+from stepgauge.reference import kbfgs, kbfgs20, kfac, kfac20, tnt
 from stepgauge.reference.parts import damping, quasi_newton, smw, tensor_normal, tensors
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -60,6 +60,10 @@ COPIES = {
     "tnt_ideal": {"plain": (3, 20), "labels": (3, 33)},
     "shampoo": {"plain": (8, 7), "labels": (28, 194)},                   # "labels" has roots to compute: a question or two an iteration
     "block_fisher": {"plain": (3, 7), "labels": (3, 11)},
+    "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
+    "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
+    "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
+    "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
 }
 
 
