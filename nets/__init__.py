@@ -1,6 +1,6 @@
 """Networks with hand-written passes: layers, dense and convolutional, their losses and their predictive distributions."""
 
-from . import single
+from . import single, taylor
 from .activations import ACTIVATIONS
 from .builders import lenet5, small_resnet, small_vgg
 from .losses import LOSSES, Bernoulli, Categorical, Normal
@@ -24,6 +24,7 @@ from .passes import (
     backward,
     batch_stats,
     forward,
+    mean_loss,
     output_hessian,
     pre_gradients,
     predictive,
@@ -35,6 +36,6 @@ from .rules import Moments
 
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
-           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "layer_shapes", "layers", "lenet5", "mlp",
-           "output_hessian", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "tensors",
+           "batch_stats", "cnn", "expect_mlp", "expect_uncoupled", "forward", "init", "layer_shapes", "layers", "lenet5", "mean_loss", "mlp",
+           "output_hessian", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet", "small_vgg", "taylor", "tensors",
            "weight_gradient"]

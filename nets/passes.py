@@ -174,8 +174,13 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """
     g = pre_gradients(model, params, tape, y)
     grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
-    value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(namespace(value).sum(value) / tape.output.shape[0], g, grad)
+    return Back(mean_loss(model, tape.output, y), g, grad)
+
+
+def mean_loss(model: Model, output: Array, y: Array) -> Array:
+    """The mean over examples of the loss of the network's output (N, m), for targets y as in `Batch`."""
+    value = LOSSES[model.loss].value(output, targets(model.loss, output, y))
+    return namespace(value).sum(value) / output.shape[0]
 
 
 def output_hessian(model: Model, output: Array) -> Array:

@@ -255,6 +255,10 @@ class Bands:
         """The same entries with the axes in another order."""
         return Banded(x.v.transpose(axes), x.e.transpose(axes), self)
 
+    def broadcast_to(self, x: Banded, shape: Any) -> Banded:
+        """The same entries, repeated along new axes."""
+        return Banded(np.broadcast_to(x.v, shape), np.broadcast_to(x.e, shape), self)
+
     def concat(self, arrays: Any, axis: int = 0) -> Banded:
         """The arrays one after the other along `axis`."""
         return Banded(np.concatenate([x.v for x in arrays], axis), np.concatenate([x.e for x in arrays], axis), self)
