@@ -121,6 +121,12 @@ class Floats:
             raise ArithmeticError(f"{name}: expected a matrix that can be factored, got one whose result is not finite")
         return result
 
+    def cbrt(self, x: Any) -> Any:
+        """∛x of x >= 0: a power, whose exponent is rounded, and one step of Newton's method."""
+        y = x ** (1 / 3)
+        inside = self.library.where(x > 0, y, self.library.ones_like(y))
+        return y - (y - x / inside / inside) / 3
+
     def logistic(self, x: Any) -> Any:
         """1 / (1 + e⁻ˣ), without overflow and to full relative accuracy for either sign of x."""
         z = self.library.exp(-self.library.abs(x))

@@ -155,6 +155,10 @@ class Objects:
         """√x, entry by entry."""
         raise self._leaves("sqrt")
 
+    def cbrt(self, x: Any) -> Any:
+        """∛x, entry by entry, of x >= 0."""
+        raise self._leaves("cbrt")
+
     def exp(self, x: Any) -> Any:
         """eˣ, entry by entry."""
         raise self._leaves("exp")
@@ -256,6 +260,10 @@ class Mpfs(Objects):
     def sqrt(self, x: Any) -> Any:
         """√x, entry by entry.  Raises ArithmeticError for x < 0."""
         return _entrywise(_real_root, x)
+
+    def cbrt(self, x: Any) -> Any:
+        """∛x, entry by entry, of x >= 0."""
+        return _entrywise(mpmath.cbrt, x)
 
     def exp(self, x: Any) -> Any:
         """eˣ, entry by entry."""

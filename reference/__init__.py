@@ -9,7 +9,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs20, kbfgs20_l_skip, kfac20
+from . import grouped_newton, kbfgs20, kbfgs20_l_skip, kfac20
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -20,6 +20,9 @@ METHODS: dict[str, Any] = {
     "kbfgs20_l": SimpleNamespace(**vars(kbfgs20) | {"Hyper": kbfgs20.HyperL, "LINES": kbfgs20.LINES_L}),
     "kbfgs20_l_skip": kbfgs20_l_skip,
     "kfac20": kfac20,
+    "grouped_newton": grouped_newton,
+    "newton": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperNewton}),
+    "cauchy": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperCauchy}),
 }
 
 __all__ = ["METHODS"]

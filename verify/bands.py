@@ -341,6 +341,13 @@ class Bands:
             above = x.e / np.maximum(np.sqrt(size.clip(0) + x.e) + root, np.finfo(float).tiny)
         return self.rounded(v, np.where(x.e > 0, np.maximum(below, above), 0))
 
+    def cbrt(self, x: Banded) -> Banded:
+        """∛x of x >= 0, by interval, within 4 roundings; an exact 0 stays exact."""
+        root = _entrywise(lambda t: t.root(3) if t > 0 else flint.arb(0), x.v)
+        size, v = x.v.astype(np.float64).clip(0), root.astype(np.float64)
+        reach = np.maximum(v - np.cbrt(np.maximum(size - x.e, 0)), np.cbrt(size + x.e) - v)
+        return self.rounded(root, np.where(x.e > 0, reach, 0) + 3 * self.u * v)
+
     def _function(self, function: str, x: Banded, slope: Any, absolute: float = 0) -> Banded:
         v = _entrywise(lambda t: getattr(t, function)(), x.v)
         size = np.abs(v.astype(np.float64))
