@@ -47,6 +47,14 @@ def discrete(params: Any) -> tuple[Array, ...]:
     return tuple(np.asarray([p]) for p in range(_count(params)))
 
 
+def by_layer(params: Any) -> tuple[Array, ...]:
+    """A subset a layer: its weights and biases together, or γ and β.
+
+    For nets with BatchNorms: a bias before one has the gradient 0, so that in floats a subset of its own moves along rounding alone.
+    """
+    return grouped(params, [(2 * l, 2 * l + 1) for l in range(len(params))])
+
+
 def by_role(params: Any) -> tuple[Array, ...]:
     """Two subsets: all weights (and γ), all biases (and β)."""
     return by_depth_and_role(params, 1)
@@ -100,13 +108,13 @@ def labels(params: Any, partition: Partition) -> tuple[Array, ...]:
 
 
 def members(label: Array) -> set[int]:
-    """The subsets that a tensor's parameters are in, from its entry of `labels`."""
+    """The subsets that a tensor's parameters are in: label like the tensor, integers."""
     first = int(label.flat[0])
     return {first} if (label == first).all() else set(np.unique(label).tolist())
 
 
 def memberships(label: Array, S: int) -> Array:
-    """The rows of I_{P:S} of one tensor: 1 where a parameter is in a subset, 0 elsewhere (integers)."""
+    """The rows (n, S) of I_{P:S} that belong to a tensor with n parameters: 1 in their subset, 0 elsewhere; label like the tensor."""
     return (label.reshape(-1, 1) == np.arange(S)).astype(int)
 
 

@@ -19,11 +19,11 @@ from typing import Any
 from ..arrays import is_integer, map_arrays, namespace, series
 from ..arrays.errors import expect
 from .model import Batch, Model, layers, tensors
-from .partitions import Partition, by_depth_and_role, by_role, canonical, discrete, grouped, labels, members, memberships, trivial
+from .partitions import Partition, by_depth_and_role, by_layer, by_role, canonical, discrete, grouped, labels, members, memberships, trivial
 from .passes import backward, forward, mean_loss
 
-__all__ = ["by_depth_and_role", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries", "summary", "summed",
-           "taylor_terms", "trivial"]
+__all__ = ["by_depth_and_role", "by_layer", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries", "summary",
+           "summed", "taylor_terms", "trivial"]
 
 Array = Any
 
@@ -31,7 +31,7 @@ Array = Any
 def pieces(x: Array, label: Array, S: int) -> list[Array | None]:
     """x on each of the S subsets and 0 elsewhere; None where a subset has no entry of this tensor.
 
-    Takes    x of any shape; label like x, integers.
+    Takes    x like a tensor of the parameters; label like x, integers.
     """
     present = members(label)
     if len(present) == 1:
@@ -105,7 +105,7 @@ def _summary(model: Model, params: Any, batch: Batch, u: Any, label: Any, S: int
     moved, x, y = _lifted(tensors(params), [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 1)
     space = namespace(*moved)
     lower = _summary(model, layers(moved, params), Batch(x, y), [space.lift(u_i) for u_i in u], label, S, order - 1)
-    return stacked([_coefficient(lower, s, 1) for s in range(S)])
+    return stacked([_coefficient(lower, s, 1) for s in range(S)])                                           # W§A
 
 
 def taylor_terms(model: Model, params: Any, batch: Batch, u: Any, order: int) -> Array:
@@ -116,7 +116,7 @@ def taylor_terms(model: Model, params: Any, batch: Batch, u: Any, order: int) ->
     u = _direction(params, u)
     moved, x, y = _lifted(tensors(params), [[u_i] for u_i in u], batch, order)
     loss = mean_loss(model, forward(model, layers(moved, params), x).output, y)
-    return stacked([loss.value, *(_coefficient(loss, 0, d) * factorial(d) for d in range(1, order + 1))])  # W§3.0
+    return stacked([loss.value, *(_coefficient(loss, 0, d) * factorial(d) for d in range(1, order + 1))])  # W§3
 
 
 def _direction(params: Any, u: Any) -> tuple[Array, ...]:

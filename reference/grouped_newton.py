@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .. import nets
-from ..arrays import namespace
+from ..arrays import is_integer, namespace
 from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from ..nets import taylor
@@ -37,7 +37,8 @@ class Hyper(NamedTuple):
     mu_g        momentum on g: 1 − 1/τ (W Appendix F, "Explanation").
     mu_eta      momentum on η (run scripts).
     tau         τ, steps from one computation of η to the next (run scripts).
-    partition   "canonical", "trivial", "discrete", "by_role", or index sets (W Section 4.3).
+    partition   "canonical", "trivial", "discrete", "by_role", "by_layer" (for nets with BatchNorms, see there), or index sets
+                (W Section 4.3).
     positive    take the positive part of the step sizes (W Appendix F).
     N_sch       `schedule` acts after every N_sch-th step (one epoch in the run scripts; 1 leaves it to who calls it).
     p_sch       patience: how many times in a row the loss may fail to improve (run scripts).
@@ -120,8 +121,10 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """Nothing is known yet: u = 0, η = 0; the data are not looked at."""
     check_hyper(hyper)
     xp = namespace(*nets.tensors(params))
-    S = len(partition_of(params, hyper))
-    return State(0, tuple(xp.zeros_like(theta_i) for theta_i in nets.tensors(params)), xp.zeros((S,)), xp.const(hyper.lam1))
+    partition = partition_of(params, hyper)
+    taylor.labels(params, partition)
+    return State(0, tuple(xp.zeros_like(theta_i) for theta_i in nets.tensors(params)), xp.zeros((len(partition),)),
+                 xp.const(hyper.lam1))
 
 
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,
@@ -185,14 +188,22 @@ def partition_of(params: Any, hyper: Hyper) -> Any:
     return PARTITIONS[hyper.partition](params) if isinstance(hyper.partition, str) else hyper.partition
 
 
-PARTITIONS = {"canonical": taylor.canonical, "trivial": taylor.trivial, "discrete": taylor.discrete, "by_role": taylor.by_role}
+PARTITIONS = {"canonical": taylor.canonical, "trivial": taylor.trivial, "discrete": taylor.discrete, "by_role": taylor.by_role,
+              "by_layer": taylor.by_layer}
 
 
 def second_sample(batch: nets.Batch) -> nets.Batch:
-    """What 𝒮_h has drawn: another Batch, rows of this one, or this one (DEV-GROUPED_NEWTON-1)."""
-    if batch.curvature is None or isinstance(batch.curvature, nets.Batch):
-        return batch if batch.curvature is None else batch.curvature
-    return nets.Batch(batch.x[batch.curvature], batch.y[batch.curvature])
+    """What 𝒮_h has drawn: another Batch, rows of this one, or this one (DEV-GROUPED_NEWTON-1).
+
+    Raises   ValueError for rows that are no row numbers of this batch.
+    """
+    rows = batch.curvature
+    if rows is None or isinstance(rows, nets.Batch):
+        return batch if rows is None else rows
+    N = batch.x.shape[0]
+    expect(is_integer(rows) and rows.ndim == 1 and rows.shape[0] > 0 and bool(((rows >= 0) & (rows < N)).all()), "curvature",
+           f"a Batch or row numbers from 0 to {N - 1}", "it names examples of this batch", rows)
+    return nets.Batch(batch.x[rows], batch.y[rows])
 
 
 def check_hyper(hyper: Hyper) -> None:

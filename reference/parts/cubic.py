@@ -1,7 +1,8 @@
 """The anisotropic cubic problem: how far to go along each subset when the model of the loss holds nearby only.
 
 Paper    W (2), Method 4.1, Appendix D, (3) to (6).
-Symbols  T(η) = −ḡᵀη + ½ ηᵀH̄η + (λ/6) ‖Dη‖³ with D = Diag(d), d ≥ 0, and λ = λ_int ≥ 0; r = ‖Dη‖; M(r) = H̄ + (λ/2) r D²;
+Symbols  T(η) = −ḡᵀη + ½ ηᵀH̄η + (λ/6) ‖Dη‖³ with D = Diag(d), d ≥ 0, and λ = λ_int ≥ 0; g (S,), H (S, S), d (S,), eta (S,);
+         r = ‖Dη‖; M(r) = H̄ + (λ/2) r D²;
          K = D⁻¹H̄D⁻¹, its eigenvalues w ascending, σ = (λ/2) r its shift, σ₀ = max(0, −w₁), τ = σ − σ₀; c = D⁻¹ḡ, γ = Vᵀc.
 Departs  ERR-85: where ḡ has no part along the lowest eigenvectors, (6) may have no solution (the hard case); r = 2σ₀/λ and a part
          along them, which no equation gives, complete it. DEV-CUBIC-1: coordinates with d_s = 0 (or all, where λ = 0) are eliminated
@@ -100,7 +101,7 @@ def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
 def model(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """T(η): eta (S,), the rest as in `solution`."""
     lam = namespace(eta, g).const(lam)
-    return -(g @ eta) + eta @ (H @ eta) / 2 + lam * norm(d * eta) ** 3 / 6
+    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * norm(d * eta) ** 3                        # W§D
 
 
 def stationarity(g: Array, H: Array, d: Array, lam: Any, eta: Array, r: Any) -> Array:
@@ -151,7 +152,7 @@ def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
             missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
             return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2
     tau = _root(gamma, base, sigma_0, lam)
-    return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(6)
+    return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(4)
 
 
 def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
@@ -211,7 +212,7 @@ def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int
 
 def _solve(A: Array, b: Array, rows: list[int]) -> Array:
     try:
-        return namespace(A).solve(A, b)
+        return namespace(A).solve(A, b)                                                          # W(1)
     except ArithmeticError as error:
         raise NoSolution(f"H: expected invertible rows and columns {rows} because no cubic term acts on them, "
                          f"got a singular matrix") from error

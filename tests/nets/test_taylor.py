@@ -255,6 +255,7 @@ def test_partitions_by_name():
     assert [I.tolist() for I in taylor.trivial(params)] == [[*range(17)]]
     assert [I.tolist() for I in taylor.discrete(params)] == [[p] for p in range(17)]
     assert [I.tolist() for I in taylor.by_role(params)] == [[*range(6), 9, 10, 11, 13, 14], [6, 7, 8, 12, 15, 16]]
+    assert [I.tolist() for I in taylor.by_layer(params)] == [[*range(9)], [9, 10, 11, 12], [13, 14, 15, 16]]
     assert [I.tolist() for I in taylor.by_depth_and_role(params, 2)] == [
         [*range(6), 9, 10, 11], [6, 7, 8, 12], [13, 14], [15, 16]]
     deep = nets.init(nets.mlp((2,) * 101, ("tanh",) * 100, "mse"), 0)
