@@ -67,8 +67,8 @@ class HyperNewton(Hyper):
 
     __slots__ = ()
 
-    def __new__(cls, **fields: Any) -> HyperNewton:  # noqa: D102
-        return super().__new__(cls, **(_BARE | {"partition": "discrete"} | fields))
+    def __new__(cls, *values: Any, **fields: Any) -> HyperNewton:  # noqa: D102
+        return super().__new__(cls, *values, **(_left(values, _BARE | {"partition": "discrete"}) | fields))
 
 
 class HyperCauchy(Hyper):
@@ -76,8 +76,13 @@ class HyperCauchy(Hyper):
 
     __slots__ = ()
 
-    def __new__(cls, **fields: Any) -> HyperCauchy:  # noqa: D102
-        return super().__new__(cls, **(_BARE | {"partition": "trivial"} | fields))
+    def __new__(cls, *values: Any, **fields: Any) -> HyperCauchy:  # noqa: D102
+        return super().__new__(cls, *values, **(_left(values, _BARE | {"partition": "trivial"}) | fields))
+
+
+def _left(values: tuple[Any, ...], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of fields that are not given by position."""
+    return {name: value for name, value in defaults.items() if name not in Hyper._fields[:len(values)]}
 
 
 class State(NamedTuple):

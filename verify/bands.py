@@ -314,7 +314,7 @@ class Bands:
         X = self._solve(A.v, self.eye(n).v)
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
-        return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+        return Banded(X, beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
 
     def solve(self, A: Banded, B: Banded) -> Banded:
         """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""
@@ -323,7 +323,7 @@ class Bands:
         X, X_A = self._solve(A.v, b), np.abs(self._solve(A.v, self.eye(n).v).astype(np.float64))
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
-        e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
+        e = beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
@@ -405,7 +405,7 @@ class Bands:
         return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
 
 
-def _beyond_first_order(M: Any, e: Any) -> Any:
+def beyond_first_order(M: Any, e: Any) -> Any:
     """A bound on Σ Mᵏe ≥ e for M, e ≥ 0: what a perturbation M of the identity makes of e; infinite where ‖M‖ ≥ 1."""
     norm = M.sum(axis=1).max(initial=0)
     return e + norm / (1 - norm) * e.max(axis=0, keepdims=True) if norm < 1 else np.full(e.shape, np.inf)

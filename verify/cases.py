@@ -35,6 +35,13 @@ IMAGES = {
 }
 """Cases with images: in the suite of the methods for convolutional nets, on request for those that do not look at the net."""
 
+SQUARE = {
+    "quadratic": "a linear net with squared loss: the model of order 2 is the loss itself",
+    "convex": "logistic regression: a Hessian that is positive definite and moves",
+    "saddle": "a net with fewer parameters than targets and an indefinite Hessian",
+}
+"""Cases whose whole Hessian is invertible: the suite of Newton's method."""
+
 OPTIONAL = {
     "decay": "decoupled weight decay γ",
     "schedule": "a learning rate that falls twice within the run",
@@ -50,18 +57,31 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
+    "grouped_newton": {"lam1": (0.5, 1.0, 0.25), "lam_int": (1.0, 4.0, 0.25), "mu_g": (0.5, 0.75, 0.9), "mu_eta": (0.5, 0.25),
+                       "tau": (2, 1, 3), "partition": ("canonical", "by_layer", "by_role")},
+    "newton": {"lam1": (1.0, 0.75, 0.5)},
+    "cauchy": {"lam1": (1.0, 0.5, 0.75)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ()
+CONVOLUTIONAL = ("grouped_newton", "cauchy")
 """The methods whose suite has images."""
+
+LEFT_OUT = dict.fromkeys(("grouped_newton", "cauchy"), ("penalty", "large"))
+"""Traps that a method has no terms for: no η, and no curvature to divide by where probabilities are saturated."""
+
+SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
+"""The methods whose batches have a second one, of one example more, as their `curvature`."""
 
 
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
-    return (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    if method == "newton":
+        return tuple(SQUARE)
+    names = (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
+    return tuple(name for name in names if name not in LEFT_OUT.get(method, ()))
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
@@ -70,7 +90,7 @@ def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case,
     Raises   ValueError for an unknown method or case.
     """
     expect(method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(method))
-    known = (*TRAPS, *OPTIONAL, *IMAGES)
+    known = (*TRAPS, *OPTIONAL, *IMAGES, *SQUARE)
     names = suite(method) if names is None else tuple(names)
     for name in names:
         expect(name in known, "case", f"one of {', '.join(known)}", "suites are made of these", repr(name))
@@ -89,11 +109,14 @@ def _case(method: str, name: str, index: int) -> Case:
         batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
         batches = tuple(_batch(model, size, rng) for size in sizes)
+    if method in SAMPLED_TWICE:
+        batches = tuple(batch._replace(curvature=_second(model, batch, rng)) for batch in batches)
     if name in ("dead", "strided"):
         W, b = params[0]
         params = (nets.Layer(W, np.where(np.arange(len(b)) == 1, -100.0, b)), *params[1:])
     if name == "degenerate":
-        batches = tuple(batch._replace(x=_degenerate(batch.x)) for batch in batches)
+        batches = tuple(batch._replace(x=_degenerate(batch.x), curvature=batch.curvature and batch.curvature._replace(
+            x=_degenerate(batch.curvature.x))) for batch in batches)
     if name == "large":
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
@@ -116,6 +139,14 @@ def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:
     return _sampled(model, nets.Batch(x, y), rng)
 
 
+def _second(model: nets.Model, batch: nets.Batch, rng: np.random.Generator) -> nets.Batch:
+    """A batch of one example more; of real data, those of `batch` with one of them twice."""
+    if len(batch.x) == 60:
+        again = [*range(60), 7]
+        return nets.Batch(batch.x[again], batch.y[again])
+    return _batch(model, len(batch.x) + 1, rng)._replace(y_sampled=None)
+
+
 def _sampled(model: nets.Model, batch: nets.Batch, rng: np.random.Generator) -> nets.Batch:
     """The batch with targets drawn as if every output were 0: data, as far as a judge is concerned."""
     m = nets.layer_shapes(model)[-1][0]
@@ -136,6 +167,9 @@ _NETS = {
     "narrow": (nets.mlp((1, 1, 1), ("tanh", "logistic"), "mse"), 1, 4),
     "degenerate": (nets.mlp((4, 3, 2), ("tanh", "linear"), "mse"), 6, 4),
     "large": (nets.mlp((3, 4, 3), ("tanh", "linear"), "softmax_ce"), 5, 4),
+    "quadratic": (nets.mlp((3, 2), ("linear",), "mse"), 9, 4),
+    "convex": (nets.mlp((3, 2), ("linear",), "bce"), 12, 4),
+    "saddle": (nets.mlp((2, 2, 1), ("tanh", "linear"), "mse"), 14, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
     "images": (nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("tanh"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
                                     nets.Act("relu"), nets.Flatten(), nets.Dense(3)), "softmax_ce"), 5, 4),

@@ -269,7 +269,9 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, count) for name, values in step.items()}
+        whole = getattr(method, "WHOLE", ())
+        step = {name: _listed(name, [values] if name in whole else values, case.dtype, 1 if name in whole else count)
+                for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
         checked.append(step)

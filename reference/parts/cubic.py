@@ -80,6 +80,8 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
         for i, s in enumerate(plain):
             eta[s] = eta_p[i]
     whole = xp.concat([xp.reshape(value, (1,)) for value in eta])
+    if bent:
+        whole = _refined(whole, g, H, d, lam)
     r = norm(d * whole) if bent else xp.zeros(())
     return Solution(whole, r, stationarity(g, H, d, lam, whole, r), lowest, hard)
 
@@ -181,6 +183,46 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
 
 
 _MOST = 1000
+
+
+def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
+    """η after steps of Newton's method on ∇T = 0, as long as they halve the largest residual of a row, relative to its terms.
+
+    An eigenvector is right up to the norm of K; where the subsets are of very different size, a row can be so to its own.
+    """
+    xp = namespace(eta)
+    best = _backward_error(eta, g, H, d, lam)
+    for _ in range(_REFINEMENTS):
+        try:
+            new = eta - xp.solve(hessian(eta, H, d, lam), stationarity(g, H, d, lam, eta, norm(d * eta)))
+        except ArithmeticError:
+            return eta
+        error = _backward_error(new, g, H, d, lam)
+        if not bool(2 * error < best):
+            return eta
+        eta, best = new, error
+    return eta
+
+
+_REFINEMENTS = 4
+
+
+def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
+    """∇²T(η) = M(r) + (λ/2) (D²η)(D²η)ᵀ / r (S, S), and H̄ where r = 0; an all-zero row with d_s = 0 gets a 1 on its diagonal."""
+    xp = namespace(eta)
+    r, a = norm(d * eta), d * (d * eta)
+    alone = xp.indicator(xp.sum(abs(H), axis=1) + d <= 0)
+    J = H + (lam / 2 * r * d * d + alone)[:, None] * xp.eye(d.shape[0])
+    return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
+
+
+def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
+    """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
+    xp = namespace(eta)
+    r = norm(d * eta)
+    terms = abs(H) @ abs(eta) + lam / 2 * r * d * (d * abs(eta)) + abs(g)
+    left = abs(stationarity(g, H, d, lam, eta, r))
+    return xp.max(xp.where(terms > 0, left, 0 * left) / xp.where(terms > 0, terms, 1 + 0 * terms))
 
 
 def _roundoff(xp: Any, n: int) -> Any:
