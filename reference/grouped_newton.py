@@ -156,7 +156,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
         sample = second_sample(batch)                                                                               # W1.5
         g_bar, H_bar, D3_diag = taylor.summaries(model, params, sample, nets.layers(u, params), partition)          # W1.6
         d = xp.cbrt(abs(D3_diag)) if hyper.lam_int else xp.zeros_like(D3_diag)                                      # W§4.2
-        e = cubic.solution(g_bar, H_bar, d, hyper.lam_int).eta                                                      # W(2)
+        e = cubic.step_sizes(g_bar, H_bar, d, hyper.lam_int)                                                        # W(2)
         eta = momentum(mu_eta, eta, xp.maximum(e, xp.zeros(())) if hyper.positive else e, t)                        # W1.7
     theta = tuple(theta_i - state.lam * (eta_i * u_i) for theta_i, eta_i, u_i
                   in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), u, strict=True))              # W1.8

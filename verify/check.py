@@ -77,7 +77,8 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
-        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case))
+        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case),
+                          whole=getattr(METHODS[self.case.method], "WHOLE", ()))
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""

@@ -51,8 +51,9 @@ def _updated(H: Any, s: Banded, y: Banded) -> Any:
     return _bfgs_H(H, s, y) if isinstance(after, Banded) and after is not H else after
 
 
-def _cubic_step(g: Banded, H: Banded, d: Banded, lam: Any) -> cubic.Solution:
-    """η with its band: 𝛁²T(η)⁻¹ times what a backward stable program leaves of ∇T(η), in the scale of H̄ or in that of K.
+def cubic_solution(g: Banded, H: Banded, d: Banded, lam: Any) -> cubic.Solution:
+    """`cubic.solution`, η (S,) with its band: what a backward stable program leaves of ∇T(η), in the scale of H̄ or in that of K,
+    times ∇²T(η)⁻¹.  Takes    g (S,), H (S, S), d (S,).
 
     The value is the root of exact data in high precision; the data's own bands, and the rounding of each term of ∇T, are in the
     residual there.
@@ -85,6 +86,6 @@ def _mpf(x: Banded) -> Array:
     return np.asarray(np.frompyfunc(lambda v: mpmath.ldexp(*map(int, v.mid().man_exp())), 1, 1)(x.v), dtype=object)
 
 
-WIDER = {"cubic": SimpleNamespace(**vars(cubic) | {"solution": _cubic_step}), "bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
+WIDER = {"cubic": SimpleNamespace(**vars(cubic) | {"step_sizes": lambda *given: cubic_solution(*given).eta}), "bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
          "descend": _descend}
 """What a step finds under the names that it imports, where it runs on bands."""

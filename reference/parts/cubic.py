@@ -86,6 +86,11 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     return Solution(whole, r, stationarity(g, H, d, lam, whole, r), lowest, hard)
 
 
+def step_sizes(g: Array, H: Array, d: Array, lam: Any) -> Array:
+    """η (S,) of `solution` alone, which is compute_lr of Algorithm 1: as `solution`."""
+    return solution(g, H, d, lam).eta                                                            # W(2)
+
+
 def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     """The global minimiser of T, among several the one of DEV-CUBIC-2.
 

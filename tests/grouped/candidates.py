@@ -82,7 +82,7 @@ def automatic(case, slip=None):
     code = METHODS[case.method]
     theta = [np.asarray(t) for t in nets.tensors(case.params)]
     sets = [np.asarray(I) for I in code.partition_of(case.params, hyper)]
-    sizes = np.cumsum([0, *(t.size for t in theta)])
+    sizes = np.cumsum([0, *(t.size for t in theta)]).tolist()
     flat = np.concatenate([t.ravel() for t in theta])
     S, u, eta = len(sets), None, None
 
@@ -105,8 +105,8 @@ def automatic(case, slip=None):
             other = batch if slip == "one sample" else batch.curvature
 
             def along(w, other=other, u=u):
-                steps = sum(anp.where(np.isin(np.arange(len(flat)), I), w[s], 0) for s, I in enumerate(sets))
-                return loss(flat - 0 * u + u * steps if True else flat, other.x, other.y)
+                steps = sum(w[s] * np.isin(np.arange(len(flat)), I).astype(dtype) for s, I in enumerate(sets))
+                return loss(flat + u * steps, other.x, other.y)
 
             zero = np.zeros(S, dtype=dtype)
             g_bar = grad(along)(zero)
