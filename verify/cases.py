@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,12 @@ OPTIONAL = {
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
+EVERY = (*TRAPS, *OPTIONAL, *IMAGES, *SQUARE)
+"""All cases; the place of one decides its seeds and hyper-parameters."""
+
+NEEDS = {"penalty": "eta", "decay": "gamma", "schedule": "alpha"}
+"""The hyper-parameter that a case switches on."""
+
 HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
     "adam": {"alpha": (0.2, 0.06, 0.11), "beta1": (0.9, 0.7, 0.8), "beta2": (0.98, 0.999, 0.9), "eps": (1e-8, 1e-3, 1e-5)},
@@ -90,11 +97,12 @@ def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case,
     Raises   ValueError for an unknown method or case.
     """
     expect(method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(method))
-    known = (*TRAPS, *OPTIONAL, *IMAGES, *SQUARE)
     names = suite(method) if names is None else tuple(names)
+    fields = METHODS[method].Hyper._fields
+    known = tuple(name for name in EVERY if NEEDS.get(name, fields[0]) in fields)
     for name in names:
         expect(name in known, "case", f"one of {', '.join(known)}", "suites are made of these", repr(name))
-    return tuple(_case(method, name, known.index(name)).in_dtype(dtype) for name in names)
+    return tuple(_case(method, name, EVERY.index(name)).in_dtype(dtype) for name in names)
 
 
 def _case(method: str, name: str, index: int) -> Case:
@@ -128,7 +136,9 @@ def _case(method: str, name: str, index: int) -> Case:
     if name == "schedule":
         hyper["alpha"] = StepDecay(hyper["alpha"], 0.5, 2)
     params, batches = cast(cast((params, batches), "float32"), "float64")
-    return Case(name, method, model, params, METHODS[method].Hyper(**hyper), batches, batches)
+    numbers = METHODS[method].Hyper(**hyper)
+    numbers = numbers._replace(**{field: float(x) for field, x in numbers._asdict().items() if isinstance(x, Fraction)})
+    return Case(name, method, model, params, numbers, batches, batches)
 
 
 def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from candidates import automatic, exposed, the_code
 from stepgauge import nets, verify
@@ -41,7 +40,7 @@ def test_batch_normalisation_passes(method):
 
 @pytest.mark.parametrize(("slip", "cause", "first"), [
     ("half of H", "H̄ is half of the second derivative", "H_bar"), ("order 3 over 6", "D^(3) is divided by 3!", "D3_diag"),
-    ("no cube root", "D lacks the cube root", "d"), ("cubic weight", "", "e"), ("sign of g", "", "e"),
+    ("no cube root", "", "d"), ("cubic weight", "", "e"), ("sign of g", "", "e"),
     ("no positive part", "the positive part is missing", "eta"), ("positive part last", "", "eta"), ("stale u", "", "u"),
     ("one sample", "the summaries are taken on the mini-batch of the gradient", "g_bar"),
 ])
@@ -59,7 +58,7 @@ def test_slips_in_a_foreign_program_are_found(slip, cause, first):
 def short(method="grouped_newton"):
     """Three steps of one case, with two calls of compute_lr, all averages at work and a λ that is not 1."""
     case, = verify.cases(method, ["labels"])
-    return [dataclasses.replace(case, batches=case.batches[:3], hyper=case.hyper._replace(lam1=0.125, tau=2, mu_eta=0.25, mu_g=0.75))]
+    return [dataclasses.replace(case, batches=case.batches[:3], hyper=case.hyper._replace(lam1=0.015625, tau=2, mu_eta=0.25, mu_g=0.75))]
 
 
 def _identity(tag, function, name, value):
@@ -122,40 +121,9 @@ def test_cases_survive_their_files(method, tmp_path):
 # ------------------------------------------------------------------------------------------------------------- the cubic step
 
 
-def by_bisection(g, H, d, lam):
-    """(2) by bisection in r with linear solves, in the dtype of the data; the coordinates with d = 0 are left to the solve."""
-    if not (np.isfinite(g).all() and np.isfinite(H).all() and np.isfinite(d).all() and np.isfinite(lam)):
-        raise ValueError("finite numbers")
-    if not (g.dtype == H.dtype == d.dtype) or g.dtype.kind != "f" or g.ndim != 1 or g.dtype == np.float16:
-        raise TypeError("floats of one type")
-    if lam < 0 or (d < 0).any() or H.shape != (len(g),) * 2 or d.shape != g.shape or not np.allclose(H, H.T, rtol=1e-4, atol=0):
-        raise ValueError("arguments")
-    if lam == 0:
-        return np.linalg.solve(H, g)
-    one = g.dtype.type
-    D2 = np.diag(d * d)
-
-    def at(r):
-        M = H + one(lam) / 2 * one(r) * D2
-        return M, np.linalg.solve(M, g) if np.linalg.cond(M) < 1e30 else 0 * g + np.inf
-
-    def small(r):
-        M, eta = at(r)
-        return np.linalg.eigvalsh(M)[0] <= 0 or np.linalg.norm(d * eta) > r
-
-    low, high = 0.0, 1.0
-    while small(high):
-        low, high = high, 2 * high
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if small(middle) else (low, middle)
-    return at(high)[1]
-
-
-@pytest.mark.parametrize("candidate", [cubic.step_sizes, by_bisection], ids=["reference", "bisection"])
-def test_step_sizes_pass(candidate):
-    report = verify.check("cubic.step_sizes", candidate)
-    assert report.verdict in ("PASS", "GREY"), str(report)
+def test_step_sizes_pass():
+    report = verify.check("cubic.step_sizes", cubic.step_sizes)
+    assert report.verdict == "PASS", str(report)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS["cubic.step_sizes"], ids=lambda convention: convention.text)
