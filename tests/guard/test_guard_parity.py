@@ -10,9 +10,10 @@ from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, smw, tensors
 from stepgauge.verify import cases
-from stepgauge.verify.cases import TRAPS
+from stepgauge.verify.cases import IMAGES, NEEDS, OPTIONAL, TRAPS, suite
 
 DTYPES = ("float32", "float64")
+SMALL = {"newton": ("quadratic", "saddle")}
 VARIANTS = {"sgd_m": {"momentum": "heavy_ball"}, "kbfgs20": {"H_a_start": "identity", "double_grad": True}}
 
 
@@ -30,8 +31,9 @@ def trajectory(case, params, data, batches):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_step_alike(cupy, method, dtype):
-    everything = (*TRAPS, "schedule", *(["decay"] if "gamma" in METHODS[method].Hyper._fields else []))
-    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else ("plain", "labels")
+    fields = METHODS[method].Hyper._fields
+    everything = (*(name for name in suite(method) if name not in IMAGES), *(name for name in OPTIONAL if NEEDS[name] in fields))
+    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else SMALL.get(method, ("plain", "labels"))
     chosen = list(cases(method, names, dtype))
     if method in VARIANTS:
         chosen.append(dataclasses.replace(chosen[0], hyper=chosen[0].hyper._replace(**VARIANTS[method])))
@@ -50,11 +52,17 @@ COPIES = {
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
     "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
+    "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
+    "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
+    "cauchy": {"plain": (10, 23), "labels": (9, 32)},
 }
 
 
-@pytest.mark.parametrize("name", ["plain", "labels"])
-@pytest.mark.parametrize("method", METHODS)
+def test_copies_are_counted_for_every_method():
+    assert COPIES.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in COPIES for name in COPIES[method]])
 def test_copies_of_one_step(cupy, method, name):
     case, = cases(method, [name])
     params, data, batches = moved((case.params, case.data, case.batches), cupy)
