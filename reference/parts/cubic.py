@@ -4,7 +4,7 @@ Paper    W (2), Method 4.1, Appendix D, (3) to (6).
 Symbols  T(η) = −ḡᵀη + ½ ηᵀH̄η + (λ/6) ‖Dη‖³ with D = Diag(d), d ≥ 0, and λ = λ_int ≥ 0; g (S,), H (S, S), d (S,), eta (S,);
          r = ‖Dη‖; M(r) = H̄ + (λ/2) r D²;
          K = D⁻¹H̄D⁻¹, its eigenvalues w ascending, σ = (λ/2) r its shift, σ₀ = max(0, −w₁), τ = σ − σ₀; c = D⁻¹ḡ, γ = Vᵀc.
-Departs  ERR-85: where ḡ has no part along the lowest eigenvectors, (6) may have no solution (the hard case); r = 2σ₀/λ and a part
+Departs  ERR-27: where ḡ has no part along the lowest eigenvectors, (6) may have no solution (the hard case); r = 2σ₀/λ and a part
          along them, which no equation gives, complete it. DEV-CUBIC-1: coordinates with d_s = 0 (or all, where λ = 0) are eliminated
          by their own rows of (2). DEV-CUBIC-2: where T has several minima, the one that is positive in the coordinate of Dη in which
          they differ most. DEV-CUBIC-3: where a row of H̄, its d_s and its ḡ_s are 0 (u_s = 0), any η_s will do, and it is 0.
@@ -154,7 +154,7 @@ def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
         rest = xp.where(at_bottom, 0 * gamma, gamma / xp.where(at_bottom, 1 + 0 * gaps, gaps))
         along = norm(xp.where(at_bottom, gamma, 0 * gamma))
         r_0 = 2 * sigma_0 / lam
-        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-85
+        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-27
             v = _bottom(V, at_bottom, eps)
             missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
             return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2

@@ -118,7 +118,7 @@ def automatic(case, slip=None):
                 H_bar = H_bar / 2
             if slip == "order 3 over 6":
                 D3 = D3 / 6
-            d = np.cbrt(np.abs(D3)) if slip != "no cube root" else np.abs(D3)
+            d = np.cbrt(np.abs(D3))
             lam_int = hyper.lam_int * (2 if slip == "cubic weight" else 1)
             d = d if hyper.lam_int else 0 * d
             e = cubic_step(-g_bar if slip == "sign of g" else g_bar, H_bar, d, lam_int).astype(dtype)
