@@ -211,7 +211,7 @@ def grouped(**changes):
     params, (first, second) = problem("fraction")
     shifted = first._replace(y=first.y + 20)
     state, traces = grouped_newton.init(MODEL, params, None, hyper), []
-    for batch in (first._replace(curvature=shifted), second._replace(curvature=first)):
+    for batch in (first._replace(curvature=shifted), second._replace(curvature=first._replace(y=first.y + 20))):
         params, state, trace = grouped_newton.step(MODEL, params, state, batch, hyper)
         traces.append(trace)
     return traces, params

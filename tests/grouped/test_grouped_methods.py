@@ -152,10 +152,10 @@ def test_schedule_follows_torch_step_by_step():
     hyper = CODE.Hyper(lam1=1, p_sch=1, f_sch=F(1, 2), threshold=F(1, 10))
     state = CODE.init(MODEL, problem()[0], None, hyper)
     seen = []
-    for loss in (10.0, 9.5, 8.9, 8.9, 8.9, 8.9, 8.9, 7.0, 7.0, 7.0):
+    for loss in (10.0, 9.5, 9.4, 8.9, 8.9, 8.9, 8.9, 7.0, 7.0, 7.0):
         state = CODE.schedule(state, loss, hyper)
         seen.append(float(state.lam))
-    assert seen == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
+    assert seen == [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125]
 
 
 def test_schedule_acts_every_n_sch_steps():
