@@ -11,6 +11,7 @@ from typing import Any
 
 from . import (
     block_fisher,
+    grouped_newton,
     hessian_free,
     kbfgs,
     kbfgs20,
@@ -47,6 +48,9 @@ METHODS: dict[str, Any] = {
     "smw_ng": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperNG}),
     "smw_ng_bd": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperBD}),
     "hessian_free": hessian_free,
+    "grouped_newton": grouped_newton,
+    "newton": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperNewton}),
+    "cauchy": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperCauchy}),
 }
 
 __all__ = ["METHODS"]

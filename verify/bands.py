@@ -263,6 +263,10 @@ class Bands:
         """The same entries with the axes in another order."""
         return Banded(x.v.transpose(axes), x.e.transpose(axes), self)
 
+    def broadcast_to(self, x: Banded, shape: Any) -> Banded:
+        """The same entries, repeated along new axes."""
+        return Banded(np.broadcast_to(x.v, shape), np.broadcast_to(x.e, shape), self)
+
     def concat(self, arrays: Any, axis: int = 0) -> Banded:
         """The arrays one after the other along `axis`."""
         return Banded(np.concatenate([x.v for x in arrays], axis), np.concatenate([x.e for x in arrays], axis), self)
@@ -323,7 +327,7 @@ class Bands:
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
         with np.errstate(invalid="ignore"):                       # 0 · ∞
-            return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+            return Banded(X, beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
 
     def inverse_root(self, A: Banded, p: int, tolerance: Any = 0) -> Banded:
         """A^(−1/p), with the error of any algorithm that is backward stable up to its condition, and of an early end.
@@ -353,7 +357,7 @@ class Bands:
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
         with np.errstate(invalid="ignore"):                       # 0 · ∞
-            e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
+            e = beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
@@ -438,7 +442,7 @@ class Bands:
         return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
 
 
-def _beyond_first_order(M: Any, e: Any) -> Any:
+def beyond_first_order(M: Any, e: Any) -> Any:
     """A bound on Σ Mᵏe ≥ e for M, e ≥ 0: what a perturbation M of the identity makes of e; infinite where ‖M‖ ≥ 1."""
     norm = M.sum(axis=1).max(initial=0)
     return e + norm / (1 - norm) * e.max(axis=0, keepdims=True) if norm < 1 else np.full(e.shape, np.inf)

@@ -285,6 +285,52 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("stale A: line 22 damps the previous average", {"A_LM": "each(lambda A: damped(A, lam_A), state.A)"},
                    legitimate=False),
     ),
+    **dict.fromkeys(("grouped_newton", "newton", "cauchy"), (
+        Convention("u starts from 0, not from the first gradient",
+                   {"u": "tuple(mu_g * u_i + (1 - mu_g) * g_i for u_i, g_i in zip(state.u, g))"}),
+        Convention("momentum is heavy ball, u = μ_g u + g (the author's later run scripts)",
+                   {"u": "tuple(g_i if t == 0 else mu_g * u_i + g_i for u_i, g_i in zip(state.u, g))"}),
+        Convention("λ multiplies what is averaged in η, not the step (the author's code of February 2024)",
+                   {"eta": "momentum(mu_eta, eta, state.lam * (xp.maximum(e, xp.zeros(())) if hyper.positive else e), t)",
+                    "theta": "tuple(theta_i - eta_i * u_i for theta_i, eta_i, u_i "
+                             "in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), u))"}),
+        Convention("the cubic term is isotropic: D = I (Nesterov and Polyak)", {"d": "0 * D3_diag + 1"}),
+        Convention("the summaries are taken on the mini-batch of the gradient", {"sample": "batch"}),
+        Convention("ḡ has the wrong sign: the step goes up", {"g_bar, H_bar, D3_diag": "(lambda g, H, D3: (-g, H, D3))"
+                   "(*taylor.summaries(model, params, sample, nets.layers(u, params), partition))"}, legitimate=False),
+        Convention("H̄ is half of the second derivative", {"g_bar, H_bar, D3_diag": "(lambda g, H, D3: (g, H / 2, D3))"
+                   "(*taylor.summaries(model, params, sample, nets.layers(u, params), partition))"}, legitimate=False),
+        Convention("H̄ keeps its diagonal only", {"g_bar, H_bar, D3_diag": "(lambda g, H, D3: (g, H * xp.eye(H.shape[0]), D3))"
+                   "(*taylor.summaries(model, params, sample, nets.layers(u, params), partition))"}, legitimate=False),
+        Convention("D^(3) is divided by 3!", {"g_bar, H_bar, D3_diag": "(lambda g, H, D3: (g, H, D3 / 6))"
+                   "(*taylor.summaries(model, params, sample, nets.layers(u, params), partition))"}, legitimate=False),
+        Convention("the summaries are taken along g, not along u", legitimate=False, rewrites={
+                   "g_bar, H_bar, D3_diag": "taylor.summaries(model, params, sample, nets.layers(g, params), partition)"}),
+        Convention("stale direction: the summaries are taken along the previous u", legitimate=False, rewrites={
+                   "g_bar, H_bar, D3_diag": "taylor.summaries(model, params, sample, nets.layers(state.u, params), partition)"}),
+        Convention("D lacks the cube root", {"d": "abs(D3_diag)"}, legitimate=False),
+        Convention("the cubic term has the weight λ_int/2 (1/6 taken for 1/2)",
+                   {"e": "cubic.step_sizes(g_bar, H_bar, d, hyper.lam_int / 3)"}, legitimate=False),
+        Convention("no cubic term: η = H̄⁻¹ḡ", {"e": "cubic.step_sizes(g_bar, H_bar, 0 * d, hyper.lam_int)"}, legitimate=False),
+        Convention("the positive part is missing", {"eta": "momentum(mu_eta, eta, e, t)"}, legitimate=False),
+        Convention("η is not averaged", {"eta": "xp.maximum(e, xp.zeros(())) if hyper.positive else e"}, legitimate=False),
+        Convention("the step is taken along g, not along u", legitimate=False, rewrites={
+            "theta": "tuple(theta_i - state.lam * (eta_i * g_i) for theta_i, eta_i, g_i "
+                     "in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), g))"}),
+        Convention("λ is missing", legitimate=False, rewrites={
+            "theta": "tuple(theta_i - eta_i * u_i for theta_i, eta_i, u_i "
+                     "in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), u))"}),
+    )),
+    "cubic.step_sizes": (
+        Convention("the weight of the cubic term in the equation is λ/6, not λ/2",
+                   {"step_sizes.result": "solution(g, H, d, lam / 3).eta"}, legitimate=False),
+        Convention("the weight of the cubic term in the equation is λ, not λ/2",
+                   {"step_sizes.result": "solution(g, H, d, 2 * lam).eta"}, legitimate=False),
+        Convention("ḡ has the wrong sign", {"step_sizes.result": "-solution(g, H, d, lam).eta"}, legitimate=False),
+        Convention("D = I", {"step_sizes.result": "solution(g, H, 0 * d + 1, lam).eta"}, legitimate=False),
+        Convention("no cubic term", {"step_sizes.result": "solution(g, H, 0 * d, lam).eta"}, legitimate=False),
+        Convention("D in the place of D²", {"step_sizes.result": "solution(g, H, namespace(d).sqrt(d), lam).eta"}, legitimate=False),
+    ),
     "kfac20": (
         Convention("momentum is heavy ball, ∇f̂ = β∇f̂ + ∇f (R Algorithm 12)",
                    {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),

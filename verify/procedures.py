@@ -18,10 +18,10 @@ import numpy as np
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..nets import ACTIVATIONS, Layer, single
-from ..reference.parts import damping, quasi_newton, roots, smw, tensor_normal, tensors
+from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import dense_solve, product_form
+from .equivalents import cubic_solution, dense_solve, product_form
 from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -39,12 +39,16 @@ class Inputs(NamedTuple):
 
 
 class Procedure(NamedTuple):
-    """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own."""
+    """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own.
+
+    on_bands    what its module finds under these names where it runs on bands.
+    """
 
     module: ModuleType
     function: str
     inputs: Callable[[], Iterator[Inputs]]
     equivalents: tuple[Callable[..., Any], ...] = ()
+    on_bands: tuple[tuple[str, Callable[..., Any]], ...] = ()
 
     def fields(self) -> tuple[str, ...]:
         """The names of what it returns, where that is a NamedTuple."""
@@ -166,7 +170,9 @@ class _Call:
             args, kwargs = map_arrays(space.asarray, args), map_arrays(space.asarray, kwargs)
             widths = [equivalent(*args, **kwargs).e for equivalent in procedure.equivalents]
             try:
-                result = instrument(procedure.module, stop, convention.rewrites)[procedure.function](*args, **kwargs)
+                source = instrument(procedure.module, stop, convention.rewrites)
+                source |= dict(procedure.on_bands)
+                result = source[procedure.function](*args, **kwargs)
                 for name, tag in procedure.names().items():
                     if name in fields and name not in {line.name for line in lines}:
                         stop(tag, procedure.function, name, getattr(result, name))
@@ -363,10 +369,27 @@ def _several() -> Iterator[Inputs]:
         yield Inputs(name, (theta, activations, h, v), {})
 
 
+def _cubics() -> Iterator[Inputs]:
+    rng = np.random.default_rng(31)
+    for i, (n, kind) in enumerate((n, kind) for n in (1, 2, 4, 6) for kind in ("definite", "indefinite", "singular", "zeros in d")):
+        A = rng.standard_normal((n, n))
+        H = {"definite": A @ A.T + np.eye(n), "singular": A[:, :1] @ A[:, :1].T}.get(kind, (A + A.T) / 2)
+        d = np.exp(rng.uniform(-1, 1, n))
+        if kind == "zeros in d":
+            d, H = np.where(np.arange(n) % 2 == 1, 0.0, d), A @ A.T + np.eye(n)
+        H = _single(H)
+        yield Inputs(f"{kind}, S = {n}", (_single(rng.standard_normal(n)), (H + H.T) / 2, _single(d), (0.5, 2.0, 8.0)[i % 3]), {})
+    g, H, d = _single(rng.standard_normal(3)), _spd(rng, 3, 0), np.ones(3)
+    scale = np.array([2.0**-10, 1.0, 2.0**12])
+    yield Inputs("badly scaled", (g * scale, H * scale[:, None] * scale, d * scale, 1.0), {})
+    yield Inputs("without cubic term", (g, H, d, 0.0), {})
+
+
 MU = MU1 = (0.25, 0.1, 0.4)
 MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
 PROCEDURES: dict[str, Procedure] = {
+    "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
     "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
     "damping.powell_identity": Procedure(damping, "powell_identity", _damped(False, mu=MU)),

@@ -323,6 +323,13 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
+def annotated(method: Any, *kinds: str) -> set[str]:
+    """The fields of State and Trace that are annotated with one of `kinds`."""
+    found = method.Trace.__annotations__ | method.State.__annotations__
+    return {name for name, kind in found.items()                # a ForwardRef is what a NamedTuple makes of it, up to Python 3.13
+            if getattr(kind, "__forward_arg__", kind) in kinds}
+
+
 def by_mode(method: Any) -> set[str]:
     """The quantities of which a tensor has one matrix for each mode."""
     return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
@@ -334,10 +341,10 @@ def _counted(name: str, values: Any, method: Any, case: Case) -> tuple[Any, int 
     There is one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm. Quantities that are one array, or one
     a block of layers, may come without a list around them.
     """
-    kind = (method.Trace.__annotations__ | method.State.__annotations__).get(name, "")
-    kind = getattr(kind, "__forward_arg__", kind)              # what a NamedTuple makes of an annotation, up to Python 3.13
-    if kind in ("Array", "Blocks"):
-        return [values] if isinstance(values, np.ndarray) else values, 1 if kind == "Array" else None
+    if name in annotated(method, "Array", "Array | None"):
+        return [values] if isinstance(values, np.ndarray) else values, 1
+    if name in annotated(method, "Blocks"):
+        return [values] if isinstance(values, np.ndarray) else values, None
     if name in by_mode(method):
         modes = sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
         return flat(values) if isinstance(values, list) else values, modes

@@ -22,7 +22,7 @@ from functools import cache
 from types import CodeType, ModuleType
 from typing import Any
 
-TAG = re.compile(r"(?:R|KB|W)(?:\d+\.\d+|§[\d.]+\d|\(\d+\.\d+\))")
+TAG = re.compile(r"(?:R|KB|W)(?:\d+\.\d+|§[A-Z0-9]+(?:\.\d+)*|\(\d+(?:\.\d+)?\))")
 """R4.16: algorithm and line; R§2.8.2: section; R(2.6): equation; KB: Kingma and Ba; W: the second work."""
 
 

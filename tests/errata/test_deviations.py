@@ -16,6 +16,9 @@ from stepgauge import arrays, nets
 from stepgauge.reference import block_fisher, kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20, shampoo, tnt, tnt_ideal
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
 from stepgauge.reference.parts import damping, lbfgs, roots, tensor_normal, tensors
+from stepgauge.reference import grouped_newton, kbfgs20, kbfgs20_l_skip, kfac20
+from stepgauge.reference.first_order import adam, rmsprop, sgd_m
+from stepgauge.reference.parts import cubic, damping, lbfgs
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS, CLOSE = 200, mpmath.mpf(2) ** -180
@@ -495,6 +498,83 @@ def test_dev_block_fisher_1_fisher_blocks_of_single_examples():
     assert (trace.grad_h[0].ravel() == g / 10).all()
     damped = after.F[0] + Q(1, 10) * np.array([[Q(1), Q(0)], [Q(0), Q(1)]], dtype=object)
     assert (damped @ trace.p[0].ravel() == g / 10).all()
+def grouped(**changes):
+    """One net, two batches with a second sample each, two steps: traces and parameters; over the rationals, so λ_int = 0."""
+    hyper = grouped_newton.Hyper(**({"lam1": Q(1, 2), "lam_int": 0, "tau": 1, "mu_g": 0} | changes))
+    params, (first, second) = problem("fraction")
+    shifted = first._replace(y=first.y + 20)
+    state, traces = grouped_newton.init(MODEL, params, None, hyper), []
+    for batch in (first._replace(curvature=shifted), second._replace(curvature=first._replace(y=first.y + 20))):
+        params, state, trace = grouped_newton.step(MODEL, params, state, batch, hyper)
+        traces.append(trace)
+    return traces, params
+
+
+def test_dev_grouped_newton_1_without_a_second_sample_the_first_one_serves():
+    hyper = grouped_newton.Hyper(lam_int=0)
+    params, (batch, other) = problem("fraction")
+
+    def e(batch):
+        return grouped_newton.step(MODEL, params, grouped_newton.init(MODEL, params, None, hyper), batch, hyper)[2].e.tolist()
+
+    assert e(batch) == e(batch._replace(curvature=batch)) == e(batch._replace(curvature=np.array([0, 1])))
+    assert e(batch) != e(batch._replace(curvature=batch._replace(y=batch.y + 1)))
+
+
+def test_dev_grouped_newton_2_positive_part_before_the_average():
+    traces, _ = grouped(mu_eta=Q(1, 2))
+    first, second = (trace.e for trace in traces)
+    assert min(*first, *second) < 0
+    positive = [[max(x, 0) for x in e] for e in (first, second)]
+    assert traces[1].eta.tolist() == [(x + y) / 2 for x, y in zip(*positive, strict=True)]
+    assert traces[1].eta.tolist() != [max((x + y) / 2, 0) for x, y in zip(first, second, strict=True)]
+
+
+def test_dev_grouped_newton_3_damping_multiplies_the_step():
+    (one,), (two,) = ([grouped(lam1=lam)[0][0]] for lam in (Q(1, 2), Q(1, 8)))
+    assert (one.eta == two.eta).all()
+    params, _ = problem("fraction")
+    before = np.array([params[0].W[0, 0], params[0].b[0]], dtype=object)
+    assert (4 * (before - flat(two.theta)) == before - flat(one.theta)).all()
+    assert any(before != flat(one.theta))
+
+
+def test_dev_grouped_newton_4_a_subset_without_direction_stays():
+    params, (batch, _) = problem("fraction")
+    batch = batch._replace(x=batch.x - 2, y=batch.x - 2 + 1)             # ∂/∂b = 0: the mean of the residuals is that of x times 1
+    hyper = grouped_newton.Hyper(lam_int=0, lam1=1)
+    assert gradients(params, batch).sum(axis=0)[1] == 0 != gradients(params, batch).sum(axis=0)[0]
+    after, _, trace = grouped_newton.step(MODEL, params, grouped_newton.init(MODEL, params, None, hyper), batch, hyper)
+    assert (trace.e[1], after[0].b[0]) == (0, params[0].b[0])
+    assert after[0].W[0, 0] == 1, "the other one is solved by itself, and reaches its minimum"
+    with pytest.raises(cubic.NoSolution):
+        cubic.solution(*(arrays.cast(np.array(x), "fraction") for x in ([1.0], [[0.0]], [0.0])), 0)
+
+
+def test_dev_cubic_1_zeros_on_the_diagonal_of_d():
+    g, H = np.array([1.0, 2.0]), np.array([[2.0, 1.0], [1.0, 4.0]])
+    found = cubic.solution(g, H, np.array([1.0, 0.0]), 3.0)
+    small = cubic.solution(g, H, np.array([1.0, 2.0**-20]), 3.0)
+    assert abs(found.eta - small.eta).max() < 2.0**-30, "the limit of small d"
+    assert abs(found.eta - np.linalg.solve(H, g)).max() > 2.0**-10, "and not H̄⁻¹ḡ, which dropping the cubic term would give"
+    with pytest.raises(cubic.Unbounded):
+        cubic.minimiser(g, -H, np.array([1.0, 0.0]), 3.0)
+    assert cubic.solution(g, -H, np.array([1.0, 0.0]), 3.0).r > 0
+
+
+def test_dev_cubic_2_which_of_several_minimisers():
+    H, zero = np.array([[0.0, 1.0], [1.0, 0.0]]), np.zeros(2)            # lowest eigenvector (1, −1)/√2
+    found = cubic.minimiser(zero, H, np.ones(2), 2.0)
+    assert found.eta[0] > 0 > found.eta[1]
+    assert cubic.model(found.eta, zero, H, np.ones(2), 2.0) == cubic.model(-found.eta, zero, H, np.ones(2), 2.0)
+    assert cubic.minimiser(zero, -np.eye(2), np.ones(2), 2.0).eta.tolist() == [1, 0]
+
+
+def test_dev_cubic_3_coordinates_that_nothing_depends_on():
+    H = np.array([[2.0, 0.0], [0.0, 0.0]])
+    assert cubic.solution(np.array([1.0, 0.0]), H, np.zeros(2), 1.0).eta.tolist() == [0.5, 0]
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.solve(H, np.array([1.0, 0.0]))
 
 
 def tags_in(text):

@@ -13,7 +13,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from stepgauge import nets
+from stepgauge import arrays, nets
 from stepgauge.nets import LOSSES, single
 from stepgauge.reference import kbfgs, kbfgs20, kfac, kfac20, tnt
 from stepgauge.reference.parts import damping, quasi_newton, smw, tensor_normal, tensors
@@ -406,6 +406,56 @@ def test_err_28_cubic_model_is_strictly_convex_for_singular_H():
     assert strict(Q(0)), "H̄ = 0 is not positive definite"
     assert strict(Q(1))
     assert not strict(Q(-1))
+
+
+def small_net(activations, loss="mse"):
+    """A net of two layers, 2-2-1, a batch of three, and a direction, over the rationals."""
+    model = nets.mlp((2, 2, 1), activations, loss)
+    params = (nets.Layer(exact([[1, 2], ["1/2", -1]]), exact([1, 3])), nets.Layer(exact([[2, -1]]), exact([1])))
+    u = (nets.Layer(exact([[1, -1], [2, 1]]), exact([1, 2])), nets.Layer(exact([[1, 3]]), exact([-1])))
+    return model, params, nets.Batch(exact([[1, 2], [-1, 1], [2, "1/3"]]), exact([[1], [2], [0]])), u
+
+
+def test_err_85_third_derivatives_vanish_for_whole_classes_of_nets():
+    for activations in (("relu", "linear"), ("linear", "linear"), ("relu", "relu")):
+        model, params, batch, u = small_net(activations)
+        g_bar, H_bar, D3_diag = nets.taylor.summaries(model, params, batch, u, nets.taylor.canonical(params))
+        assert not any(D3_diag), "D = 0, though"
+        assert any(g_bar)
+        assert any(H_bar.ravel())
+    assert any(nets.taylor.summaries(model, params, batch, u, nets.taylor.trivial(params))[2]), "it is not so for every partition"
+    normed = nets.cnn((2,), (nets.Dense(1), nets.BatchNorm(Q(1, 10**5)), nets.Dense(1)), "mse")
+    with mpmath.workprec(BITS):
+        params, batch, u = (arrays.cast(part, "mpf") for part in (
+            (nets.Layer(exact([[1, 2]]), exact([3])), nets.Norm(exact([1]), exact([2])), nets.Layer(exact([[2]]), exact([1]))),
+            nets.Batch(exact([[1, 2], [-1, 1], [2, 1]]), exact([[1], [2], [0]])),
+            (nets.Layer(exact([[1, 1]]), exact([1])), nets.Norm(exact([1]), exact([1])), nets.Layer(exact([[1]]), exact([1])))))
+        g_bar, H_bar, D3_diag = nets.taylor.summaries(normed, params, batch, u, nets.taylor.canonical(params))
+        assert max(abs(g_bar[1]), *abs(H_bar[1]), abs(D3_diag[1])) < CLOSE, "a bias before a batch normalisation"
+        assert abs(g_bar[0]) > Q(1, 100)
+
+
+def test_err_86_discrete_partition_is_not_newton_where_a_gradient_is_zero():
+    H, g = exact([[2, 1], [1, 3]]), exact([0, 1])
+    G = g[:, None] * eye(2)
+    H_bar = G @ H @ G
+    assert not any(H_bar[0])
+    with pytest.raises(StopIteration):
+        inverse(H_bar)
+    newton = inverse(H) @ g
+    assert newton[0] != 0, "Newton's method moves θ_1"
+    assert (g * exact([5, "1/3"]))[0] == 0, "θ − Gη does not, whatever η"
+    g = exact([2, 1])
+    G = g[:, None] * eye(2)
+    assert (G @ inverse(G @ H @ G) @ G @ g == inverse(H) @ g).all(), "they agree where no coordinate is 0"
+
+
+def test_err_87_weight_bias_block_is_not_symmetric():
+    model, params, batch, u = small_net(("relu", "linear"))
+    _, H_bar, _ = nets.taylor.summaries(model, params, batch, u, nets.taylor.canonical(params))
+    WB = H_bar[::2, 1::2]
+    assert (H_bar == H_bar.T).all()
+    assert WB[0, 1] != WB[1, 0]
 
 
 def test_err_29_preconditioned_estimate_need_not_descend():

@@ -13,6 +13,7 @@ from stepgauge.verify import cases
 from stepgauge.verify.cases import optional, suite
 
 DTYPES = ("float32", "float64")
+SMALL = {"newton": ("quadratic", "saddle")}
 VARIANTS = {"sgd_m": {"momentum": "heavy_ball"}, "kbfgs20": {"H_a_start": "identity", "double_grad": True}}
 
 
@@ -31,7 +32,7 @@ def trajectory(case, params, data, batches):
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_step_alike(cupy, method, dtype):
     everything = (*suite(method), *optional(method))
-    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else ("plain", "labels")
+    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else SMALL.get(method, ("plain", "labels"))
     chosen = list(cases(method, names, dtype))
     if method in VARIANTS:
         chosen.append(dataclasses.replace(chosen[0], hyper=chosen[0].hyper._replace(**VARIANTS[method])))
@@ -64,11 +65,17 @@ COPIES = {
     "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
     "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
     "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
+    "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
+    "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
+    "cauchy": {"plain": (10, 23), "labels": (9, 32)},
 }
 
 
-@pytest.mark.parametrize("name", ["plain", "labels"])
-@pytest.mark.parametrize("method", METHODS)
+def test_copies_are_counted_for_every_method():
+    assert COPIES.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in COPIES for name in COPIES[method]])
 def test_copies_of_one_step(cupy, method, name):
     case, = cases(method, [name])
     params, data, batches = moved((case.params, case.data, case.batches), cupy)

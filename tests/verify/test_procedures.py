@@ -153,6 +153,8 @@ def identify(E, which=0):
     c_0 = (total / n) ** (total.dtype.type(1) / k)
     U_t = tuple(E_i / max(c_0, np.finfo(c_0.dtype).tiny) ** (k - 1) * len(E_i) / n for E_i in E)
     return {"U_t": U_t, "c_0": np.asarray(c_0)}
+
+
 SLOPES = {"linear": np.ones_like, "tanh": lambda h: 1 / np.cosh(h) ** 2, "logistic": lambda h: 1 / (2 + 2 * np.cosh(h)),
           "elu": lambda h: np.exp(np.minimum(h, 0))}
 
@@ -181,9 +183,40 @@ def block_matrix(theta, activations, h, v):
     return J @ J.T
 
 
+def by_bisection(g, H, d, lam):
+    """(2) by bisection in r with linear solves, in the dtype of the data; the coordinates with d = 0 are left to the solve."""
+    if not (np.isfinite(g).all() and np.isfinite(H).all() and np.isfinite(d).all() and np.isfinite(lam)):
+        raise ValueError("finite numbers")
+    if not (g.dtype == H.dtype == d.dtype) or g.dtype.kind != "f" or g.ndim != 1 or g.dtype == np.float16:
+        raise TypeError("floats of one type")
+    if lam < 0 or (d < 0).any() or H.shape != (len(g),) * 2 or d.shape != g.shape or not np.allclose(H, H.T, rtol=1e-4, atol=0):
+        raise ValueError("arguments")
+    if lam == 0:
+        return np.linalg.solve(H, g)
+    one = g.dtype.type
+    D2 = np.diag(d * d)
+
+    def at(r):
+        M = H + one(lam) / 2 * one(r) * D2
+        return M, np.linalg.solve(M, g) if np.linalg.cond(M) < 1e30 else 0 * g + np.inf
+
+    def small(r):
+        M, eta = at(r)
+        return np.linalg.eigvalsh(M)[0] <= 0 or np.linalg.norm(d * eta) > r
+
+    low, high = 0.0, 1.0
+    while small(high):
+        low, high = high, 2 * high
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if small(middle) else (low, middle)
+    return at(high)[1]
+
+
 OURS = {
     "single.jacobian_product": [jacobian_product],
     "single.block_matrix": [block_matrix],
+    "cubic.step_sizes": [by_bisection],
     "damping.powell_on_B": [powell_on_B],
     "damping.powell_on_H": [powell_on_H],
     "damping.powell_identity": [powell_identity],
