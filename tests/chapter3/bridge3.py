@@ -11,6 +11,7 @@ import twins3
 from bridge import NUMBERS, Problem, columns, lists, rational, rationals, root
 from stepgauge import nets
 from stepgauge.arrays import cast
+from stepgauge.nets.records import shapes
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts.descent import StepDecay
 
@@ -64,6 +65,10 @@ class Images(Problem):
         return Images(self.model, *cast((self.params, self.batches), kind), kind)
 
 
+def outputs(model):
+    return shapes(model.layers, model.input_shape)[0][0]
+
+
 def rational_images(shape, records, seed, sizes=(2, 1, 2), kind="fmpq", denominators=(1, 2)):
     """A net on "mse" whose parameters and examples are small fractions."""
     rng = np.random.default_rng(seed)
@@ -71,8 +76,7 @@ def rational_images(shape, records, seed, sizes=(2, 1, 2), kind="fmpq", denomina
     params = tuple((nets.Layer if len(of) > 1 else nets.Norm)(
         rationals(rng, *of, denominators=denominators), rationals(rng, of[0], denominators=denominators))
         for of in nets.layer_shapes(model))
-    out = nets.layer_shapes(model)[-1][0]
-    batches = tuple(nets.Batch(*(rationals(rng, N, *of, denominators=denominators) for of in (shape, (out,), (out,))))
+    batches = tuple(nets.Batch(*(rationals(rng, N, *of, denominators=denominators) for of in (shape, *[(outputs(model),)] * 2)))
                     for N in sizes)
     return Images(model, params, batches, "fraction").cast(kind)
 
@@ -82,7 +86,7 @@ def float_images(shape, records, loss, seed, sizes=(3, 2, 3), kind="float64"):
     rng = np.random.default_rng(seed)
     model = nets.cnn(shape, records, loss)
     params = tuple(type(layer)(layer[0], layer[1] + rng.standard_normal(layer[1].shape) / 4) for layer in nets.init(model, seed))
-    out = nets.layer_shapes(model)[-1][0]
+    out = outputs(model)
     targets = {"mse": lambda N: rng.standard_normal((N, out)), "bce": lambda N: rng.random((N, out)),
                "softmax_ce": lambda N: rng.integers(0, out, N)}[loss]
     batches = tuple(nets.Batch(rng.standard_normal((N, *shape)), targets(N), targets(N)) for N in sizes)
