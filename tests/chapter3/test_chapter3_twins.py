@@ -38,7 +38,7 @@ from stepgauge.reference.parts.descent import StepDecay
 
 NETS3 = {
     "dense": ((2,), (Dense(2), Act("relu"), Dense(1)), 3),
-    "two positions squared": ((2, 2, 2), (Conv2d(2, 1), Act("relu"), AvgPool(2), Flatten(), Dense(1)), 1),
+    "four positions": ((2, 2, 2), (Conv2d(2, 1), Act("relu"), AvgPool(2), Flatten(), Dense(1)), 1),
     "same": ((1, 2, 2), (Conv2d(1, 3), Flatten(), Dense(1)), 4),
     "stride": ((1, 3, 4), (Conv2d(2, (3, 1), (2, 2)), Act("relu"), MaxPool(2), Flatten()), 4),
     "valid": ((1, 3, 3), (Conv2d(2, 2, padding="valid"), Act("relu"), MaxPool(2, 1), Flatten()), 2),
@@ -97,13 +97,13 @@ def has(method, changes):
 def test_chapter_3_three_steps_of_every_variant_over_the_rationals(variant, method):
     """On a net with four positions in one layer and one in the other, so that λ_A ≠ λ_G."""
     changes = VARIANTS3[variant]
-    problem = problem3("two positions squared")
+    problem = problem3("four positions")
     assert_exact_run3(method, problem, hypers3(method, problem.model, **changes), changes.get("lam", F(1, 4)))
 
 
 def test_chapter_3_every_variant_is_another_run():
     """So that each of the runs above looks at its own switch."""
-    problem, seen = problem3("two positions squared"), []
+    problem, seen = problem3("four positions"), []
     for changes in ({}, *VARIANTS3.values()):
         *_, (_, last, _) = three_steps3("kbfgs_l", problem, hypers3("kbfgs_l", problem.model, **changes))
         seen.append(last["params"])
