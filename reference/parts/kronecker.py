@@ -161,10 +161,15 @@ def over_data(data: Any, statistic: Callable[[nets.Batch], tuple[Array, ...]]) -
 
 
 def split_damping(model: nets.Model, params: Any, lam: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice."""
+    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice.
+
+    Raises   ValueError where `params` are not as many as the model's trainable records.
+    """
+    P = nets.positions(model)
+    expect(len(params) == len(P), "params", f"{len(P)} layers", "the model has as many", len(params))
     xp = namespace(*nets.tensors(params))
     root = xp.sqrt(xp.const(lam))
-    root_P = each(lambda P: xp.sqrt(xp.const(P)), of_layers(params, nets.positions(model)))
+    root_P = each(lambda P: xp.sqrt(xp.const(P)), of_layers(params, P))
     return each(lambda root_P: root_P * root, root_P), each(lambda root_P: root / root_P, root_P)
 
 

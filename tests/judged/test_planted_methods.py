@@ -23,8 +23,9 @@ MODULES = {}
 for method in METHODS:
     MODULES.setdefault(METHODS[method].step.__module__, []).append(method)
 
-UNSEEN = ("tape", "passes", "by default")
-"""A forward pass made twice is no other program; no case has bad hyper-parameters, and none is left at its default."""
+UNSEEN = ("tape", "passes", "by default", "where Γ = 0")
+"""A forward pass made twice is no other program; no case has bad hyper-parameters, none is left at its default, and in none are
+all derivatives of a layer 0."""
 
 CANDIDATES = [slip for slip in SLIPS if slip.module in MODULES and not any(words in slip.bug for words in UNSEEN)]
 

@@ -93,6 +93,17 @@ def hessian_action_pair(H, a, A):
     return s, np.array([dot(row, s) for row in A])
 
 
+def minibatch_action_pair(H, a, lam):
+    """A formed, position by position from the last, and damped."""
+    N, P, n = a.shape
+    A = np.asarray(lam, dtype=a.dtype) * np.eye(n, dtype=a.dtype)
+    for e in range(N - 1, -1, -1):
+        for t in range(P - 1, -1, -1):
+            A = A + np.outer(a[e, t], a[e, t]) / N
+    s = np.array([dot(row, a.mean(axis=1).mean(axis=0)) for row in H])
+    return s, A @ s
+
+
 def mat(A, i):
     return np.moveaxis(A, i - 1, 0).reshape(A.shape[i - 1], -1)
 
@@ -228,6 +239,7 @@ OURS = {
     "quasi_newton.dfp_H": [dfp_H],
     "quasi_newton.broyden_H": [broyden_H],
     "quasi_newton.hessian_action_pair": [hessian_action_pair],
+    "quasi_newton.minibatch_action_pair": [minibatch_action_pair],
     "tensors.vec": [lambda A: A.ravel(), lambda A: np.concatenate([a.ravel() for a in A])],
     "tensors.vec_columns": [lambda X: X.T.ravel(), lambda X: X.ravel(order="F")],
     "tensors.mat": [mat],
