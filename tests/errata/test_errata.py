@@ -575,6 +575,17 @@ def test_err_57_work_beside_shampoo():
         assert with_pass > without
 
 
+def test_err_58_momentum_is_missing_from_the_memory():
+    for d in (8, 16):
+        model = nets.cnn((d, 4, d // 4), (nets.Conv2d(d, (4, d // 4), padding="valid"), nets.Flatten()), "mse")
+        batch = nets.Batch(np.ones((1, d, 4, d // 4)), np.ones((1, d)), np.ones((1, d)))
+        state = tnt.init(model, nets.init(model, 0), batch, tnt.Hyper())
+        assert [M.shape for M in state.G_h[0]] == [(d, d)] * 3
+        assert sum(M.size for M in state.G_h[0]) == 3 * d**2
+        assert state.grad_h[0].size == d**3
+        assert d**3 > 2 * 3 * d**2 or d <= 6
+
+
 def numbers_in(text):
     return {int(n) for n in re.findall(r"\bERR-(\d+)", text)}
 
