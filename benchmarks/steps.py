@@ -73,7 +73,8 @@ def products(method):
     inverses = [("inv", i + 1, 1 / T) for i, _ in layers] + [("inv", o, 1 / T) for _, o in layers]
     base = forward + back + weights
     tensors = [op for i, o in layers for op in (("syrk", o, i, 1), ("syrk", i, o, 1))] + [("gemm", o, o, 1, 1) for _, o in layers]
-    direction = [op for i, o in layers for op in (("gemm", o, i, o, 1), ("gemm", i, o, i, 1))] + [("gemm", o, 1, o, 1) for _, o in layers]
+    direction = [op for i, o in layers for op in (("gemm", o, i, o, 1), ("gemm", i, o, i, 1))]
+    direction += [("gemm", o, 1, o, 1) for _, o in layers]
     factors = [d for i, o in layers for d in (o, i, o)]
     second = forward + back
     return {"sgd_m": base, "adam": base, "kbfgs20": base + A + second + left + right,
@@ -90,8 +91,8 @@ def streamed(method):
     A = sum((i + 1) ** 2 for i in WIDTHS[:-1])
     G = sum(o * o for o in WIDTHS[1:])
     U = sum(i * i + 2 * o * o for i, o in itertools.pairwise(WIDTHS))
-    return {"tnt": 5 * P + 3 * U, "tnt_ef": 5 * P + 3 * U, "shampoo": 5 * P + 3 * U, "sgd_m": 5 * P, "adam": 7 * P, "kbfgs20": 5 * P + 6 * A + 3 * G, "kbfgs20_l": 5 * P + 6 * A,
-            "kfac20": 5 * P + 2 * A + 2 * G}[method]
+    return {"sgd_m": 5 * P, "adam": 7 * P, "kbfgs20": 5 * P + 6 * A + 3 * G, "kbfgs20_l": 5 * P + 6 * A,
+            "kfac20": 5 * P + 2 * A + 2 * G, "tnt": 5 * P + 3 * U, "tnt_ef": 5 * P + 3 * U, "shampoo": 5 * P + 3 * U}[method]
 
 
 def replay(ops, dtype):

@@ -147,10 +147,12 @@ def main():
         Console(width=130).print(page(json.loads(options.show.read_text())))
         return
     chosen, cosines, losses = follow(options.steps)
-    runs = [{"method": method, "choice": next((f"{value:g}" for name, value in own._asdict().items() if name in ("lam", "eps")), ""),
+    runs = [{"method": method,
+             "choice": next((f"{value:g}" for name, value in own._asdict().items() if name in ("lam", "eps")), ""),
              "mean": round(float(part.mean()), 4), "cosines": [[round(c, 4) for c in layer] for layer in part.tolist()]}
             for (method, own), part in zip(chosen, cosines, strict=True)]
-    found = {"widths": WIDTHS, "batch": BATCH, "block_fisher": BLOCK_FISHER, "losses": [round(loss, 4) for loss in losses], "runs": runs}
+    found = {"widths": WIDTHS, "batch": BATCH, "block_fisher": BLOCK_FISHER, "losses": [round(loss, 4) for loss in losses],
+             "runs": runs}
     Console(width=130).print(page(found))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "direction_quality.json").write_text(json.dumps(found) + "\n")

@@ -36,8 +36,8 @@ GRID = {
     "adam": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-8, 1e-4, 1e-2)},
     "sgd_m": {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "momentum": ("heavy_ball",)},
 }
-"""Learning rate and damping: parts of the grids of R Section 4.7.2 that the sizes here leave worth trying. A method of METHODS joins
-by its line here."""
+"""Learning rate and damping: parts of the grids of R Section 4.7.2 that the sizes here leave worth trying. A method of METHODS
+joins by its line here."""
 
 SAMPLING = ("tnt", "kfac20")
 """The methods that draw targets."""

@@ -93,9 +93,9 @@ multiply-add of an inversion takes longer than one of a product, which no count 
 
 
 HEAD_4 = """\
-For one tensor of size d_1 × ⋯ × d_k, beyond plain SGD, which has no momentum: products and inversions of the code, counted on arrays
-of many shapes of orders 1 to 4, equal the closed forms below; products in full, work entry by entry (of lower order) left out.
-I is the number of coupled Newton iterations, each of which takes 3, 4, 5, 5 products for k = 1, 2, 3, 4.
+For one tensor of size d_1 × ⋯ × d_k, beyond plain SGD, which has no momentum: products and inversions of the code, counted on
+arrays of many shapes of orders 1 to 4, equal the closed forms below; products in full, work entry by entry (of lower order) left
+out. I is the number of coupled Newton iterations, each of which takes 3, 4, 5, 5 products for k = 1, 2, 3, 4.
 
 | method | column | printed | counted |
 |---|---|---|---|
@@ -111,14 +111,16 @@ I is the number of coupled Newton iterations, each of which takes 3, 4, 5, 5 pro
 """
 
 NOTES_4 = """\
-* **Memory: silent about the momentum** of Algorithm 15, line 10, and Algorithm 16, line 7, ∏ d_i entries. For k = 2 the printed Σ d_i²
-  bounds it, for k ≥ 3 it does not: with all d_i = d the text's "k d² storage, which is less than that required by the diagonal
-  pre-conditioners" (R 4.6) leaves out d^k entries, as many as Adam's preconditioner has (ERR-58).
-* **"No greater than Shampoo's"** (R 4.1) fails for the work: the pass for sampled targets is extra, as the table itself has it (ERR-57).
-* A root costs 3 to 5 inverses an iteration, tens of iterations each: with T_2 = 20 roots are the larger part of Shampoo's step in wide layers.
+* **Memory: silent about the momentum** of Algorithm 15, line 10, and Algorithm 16, line 7, ∏ d_i entries. For k = 2 the printed
+  Σ d_i² bounds it, for k ≥ 3 it does not: with all d_i = d the text's "k d² storage, which is less than that required by the
+  diagonal pre-conditioners" (R 4.6) leaves out d^k entries, as many as Adam's preconditioner has (ERR-58).
+* **"No greater than Shampoo's"** (R 4.1) fails for the work: the pass for sampled targets is extra, as the table itself has it
+  (ERR-57).
+* A root costs 3 to 5 inverses an iteration, tens of iterations each: with T_2 = 20 roots are the larger part of Shampoo's step in
+  wide layers.
 
-10⁹ multiply-adds of a step beyond SGD for the networks of R Table 2.4, m = 1000, T_1 = 1, T_2 = 20, I = 20, W and b as tensors of orders 2
-and 1, and 10⁶ entries of state:
+10⁹ multiply-adds of a step beyond SGD for the networks of R Table 2.4, m = 1000, T_1 = 1, T_2 = 20, I = 20, W and b as tensors of
+orders 2 and 1, and 10⁶ entries of state:
 """
 
 
@@ -178,13 +180,15 @@ def networks():
 
 def thesis_sizes_4():
     """The totals of Table 4.1's terms over the tensors of each network."""
-    text = row("network", "method", "sampled targets", "statistics", "inverses or roots", "direction", "entries") + "|---" * 7 + "|\n"
+    text = row("network", "method", "sampled targets", "statistics", "inverses or roots", "direction", "entries")
+    text += "|---" * 7 + "|\n"
     for net, widths in NETS.items():
         shapes = [shape for d_i, d_o in itertools.pairwise(widths) for shape in ((d_o, d_i), (d_o,))]
         for name in ("TNT", "Shampoo"):
             found = [tensor_costs.FORMULAS(name, shape) for shape in shapes]
             sampled = sum(2 * 1000 * d_i * d_o for d_i, d_o in itertools.pairwise(widths)) - 1000 * widths[0] * widths[1]
-            work = [sampled if name == "TNT" else 0, *(sum(one[x] for one in found) for x in ("statistics", "inverses", "direction"))]
+            terms = (sum(one[x] for one in found) for x in ("statistics", "inverses", "direction"))
+            work = [sampled if name == "TNT" else 0, *terms]
             work[2] /= 20
             entries = sum(one["factors"] + one["momentum"] for one in found)
             text += row(net, name, *(f"{x / 10**9:.2f}" for x in work), f"{entries / 10**6:.1f}")

@@ -528,7 +528,7 @@ def test_err_54_statistics_are_needed_for_all_tensors():
     orders = [tensor.ndim for tensor in nets.tensors(params)]
     L, k = len(orders), max(orders)
     assert (L, k) == (4, 2)
-    started = {l: 0 for l in range(1, k + 1)}
+    started = dict.fromkeys(range(1, k + 1), 0)
     with pytest.raises(KeyError):
         [started[l] for l in range(1, L + 1)]
 

@@ -53,7 +53,8 @@ SLIPS = {
         f"{STEPS}[elu, probabilities-shampoo]": [
             ("R16.1", "xp.const(hyper.mu), xp.const(hyper.beta)", "xp.const(hyper.beta), 1 - xp.const(hyper.beta)",
              "β for μ, 1 − β for β"),
-            ("R16.2", "factors_over_data(data, lambda", "factors_over_data([*data][:1], lambda", "a warm start from the first batch only"),
+            ("R16.2", "factors_over_data(data, lambda", "factors_over_data([*data][:1], lambda",
+             "a warm start from the first batch only"),
             ("R16.2", "zeros_like, theta", "ones_like, theta", "momentum starts from ones"),
             ("init", "roots(G_h, hyper))", "each(lambda G: each(lambda M: M**0, G), G_h))", "the first roots are full of ones"),
             ("R16.3", "state.k + 1", "state.k", "t counted from 0"),
@@ -66,7 +67,8 @@ SLIPS = {
             ("R16.14", "(grad_h, root_inv", "(grad_h, state.root_inv", "stale roots"),
             ("roots", "2 * len(G)", "len(G)", "−1/k for −1/2k"),
             ("roots", "2 * len(G)", "4", "−1/4 for every order"),
-            ("roots", "damped(G_i, namespace(G_i).const(hyper.eps))", "damped(G_i, namespace(G_i).const(hyper.eps)**2)", "ε² for ε"),
+            ("roots", "damped(G_i, namespace(G_i).const(hyper.eps))", "damped(G_i, namespace(G_i).const(hyper.eps)**2)",
+             "ε² for ε"),
         ],
         f"{VARIANTS}[statistics every second step, inverses every third-shampoo]": [
             ("R16.8", "k % hyper.T_1 == 0", "k % hyper.T_2 == 0", "T_2 for T_1"),
