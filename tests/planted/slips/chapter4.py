@@ -197,4 +197,15 @@ SLIPS = {
             ("with_sampled", "batch.y_sampled is not None", "True", "no targets, no complaint"),
         ],
     },
+    "arrays.floats": {
+        "arrays/test_roots_of_numbers.py::test_roots_of_floats_are_right_to_two_units_over_the_whole_range": [
+            ("Floats.root", "y - (y**k - x)", "y - 0 * (y**k - x)", "x^(1/k) without its correction"),
+        ],
+    },
+    "arrays.objects": {
+        "arrays/test_roots_of_numbers.py::test_inverse_roots_with_large_numerators_and_denominators": [
+            ("Rationals.inverse_root", "mpmath.root(1 / t, p)", "mpmath.root(t, p)", "the root for the inverse root"),
+            ("Rationals.inverse_root", "bits *= 2", "break", "only the simplest fractions are tried"),
+        ],
+    },
 }
