@@ -116,7 +116,8 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
         expect(tensor.shape == tensors[0].shape, "M", f"shape {tuple(tensors[0].shape)}", "draw and mean are of one shape",
                tuple(tensor.shape))
     expect([tuple(U_i.shape) for U_i in U] == [(d, d) for d in tensors[0].shape], "U",
-           f"square matrices of sizes {tuple(tensors[0].shape)}", "every mode has its covariance", [tuple(U_i.shape) for U_i in U])
+           f"square matrices of sizes {tuple(tensors[0].shape)}", "every mode has its covariance",
+           [tuple(U_i.shape) for U_i in U])
     return U
 
 
@@ -125,9 +126,10 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
 def as_modes(A: Array, view: str, lead: int = 0) -> Array:
     """A parameter tensor (or its gradient) as the tensor whose modes are preconditioned, after `lead` axes that stay.
 
-    Takes    A (…, d_1, …, d_k), a parameter's shape behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes (kh·kw, in, out), with
-             the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it stays; "matrix": it
-             becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as they are.
+    Takes    A (…, d_1, …, d_k), a parameter's shape behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes
+             (kh·kw, in, out), with the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it
+             stays; "matrix": it becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as
+             they are.
     """
     xp, head, shape = namespace(A), tuple(A.shape[:lead]), tuple(A.shape[lead:])
     if view == "vector":

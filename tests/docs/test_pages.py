@@ -46,3 +46,32 @@ def test_what_the_experiments_page_says_of_the_autoencoders():
         assert max(spent[method] for method in first) < min(spent[method] for method in second)
     edges = [run["hyper"]["lam"] for run in runs if run["set"] == "faces" and run["method"].startswith("kbfgs20")]
     assert edges == [0.003, 0.003]
+
+
+def test_what_the_experiments_page_says_of_the_directions():
+    found = json.loads((pages.ROOT / "examples/results/direction_quality.json").read_text())
+    shown = {}
+    for run in found["runs"]:
+        if run["mean"] > shown.get(run["method"], {"mean": -1})["mean"]:
+            shown[run["method"]] = run
+    means = {method: run["mean"] for method, run in shown.items()}
+    assert sorted(means, key=means.get, reverse=True)[:3] == ["kfac20", "tnt", "shampoo"]
+    assert max(means["adam"], means["sgd_m"]) < means["shampoo"]
+    by_layer = [sum(layer) / len(layer) for layer in shown["tnt"]["cosines"]]
+    assert [0.6 <= mean <= 0.8 for mean in by_layer] == [True, True, True, False]
+    assert f"{by_layer[-1]:.2f}" == "0.59"
+    assert [f"{means[method]:.2f}" for method in ("tnt", "shampoo")] == ["0.67", "0.64"]
+    assert f"{means['kfac20'] - means['tnt']:.2f}" == "0.07"
+    assert all(min(shown[method]["cosines"][-1]) < 0.6 for method in ("tnt", "shampoo"))
+    assert all(layer[-1] < layer[0] for run in shown.values() for layer in run["cosines"])
+    assert min(run["mean"] for run in found["runs"] if run["method"] == "tnt") < means["sgd_m"]
+    assert found["block_fisher"]["eps"] == 0.001
+
+
+def test_what_the_experiments_page_says_of_TNT():
+    runs = json.loads((pages.ROOT / "examples/results/tnt_autoencoder.json").read_text())["runs"]
+    lowest = {run["method"]: min(run["losses"]) for run in runs}
+    spent = {run["method"]: run["times"][-1] for run in runs}
+    assert lowest["kfac20"] < lowest["tnt"] < min(lowest[method] for method in ("tnt_ef", "adam", "shampoo", "sgd_m"))
+    assert max(spent[method] for method in ("adam", "sgd_m")) < min(spent[method] for method in ("tnt", "shampoo", "kfac20"))
+    assert next(run["hyper"]["eps"] for run in runs if run["method"] == "shampoo") == 0.1

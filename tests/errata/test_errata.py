@@ -731,7 +731,7 @@ def test_err_54_statistics_are_needed_for_all_tensors():
     orders = [tensor.ndim for tensor in nets.tensors(params)]
     L, k = len(orders), max(orders)
     assert (L, k) == (4, 2)
-    started = {l: 0 for l in range(1, k + 1)}
+    started = dict.fromkeys(range(1, k + 1), 0)
     with pytest.raises(KeyError):
         [started[l] for l in range(1, L + 1)]
 
@@ -776,6 +776,17 @@ def test_err_57_work_beside_shampoo():
     for d, m, T_1, T_2 in itertools.product(((2, 3), (100, 10)), (1, 1000), (1, 10), (20, 100)):
         with_pass, without = Q(m * d[0] * d[1], T_1) + shared(d, T_2), shared(d, T_2)
         assert with_pass > without
+
+
+def test_err_58_momentum_is_missing_from_the_memory():
+    for d in (8, 16):
+        model = nets.cnn((d, 4, d // 4), (nets.Conv2d(d, (4, d // 4), padding="valid"), nets.Flatten()), "mse")
+        batch = nets.Batch(np.ones((1, d, 4, d // 4)), np.ones((1, d)), np.ones((1, d)))
+        state = tnt.init(model, nets.init(model, 0), batch, tnt.Hyper())
+        assert [M.shape for M in state.G_h[0]] == [(d, d)] * 3
+        assert sum(M.size for M in state.G_h[0]) == 3 * d**2
+        assert state.grad_h[0].size == d**3
+        assert d**3 > 2 * 3 * d**2 or d <= 6
 
 
 def numbers_in(text):
