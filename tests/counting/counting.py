@@ -113,6 +113,9 @@ class Counting:
         size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
         return Sized((size // known if n == -1 else n for n in shape), self)
 
+    def permute_dims(self, x, axes):
+        return Sized((x.shape[axis] for axis in axes), self)
+
     def concat(self, arrays, axis=0):
         shape = list(arrays[0].shape)
         shape[axis] = sum(x.shape[axis] for x in arrays)
