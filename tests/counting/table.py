@@ -94,18 +94,20 @@ multiply-add of an inversion takes longer than one of a product, which no count 
 HEAD_5 = """\
 ## Section 5.7: multiply-adds of a step beyond the gradient, chapter 5
 
-For a net (m_0, m_1, m_L) with one hidden layer; exact polynomials in N₂ and the widths. "rows" is Algorithm 20 in its partial mode for
-every row, "D" Algorithm 22, "solve" D⁻¹Jg, "p" Jg and the direction. Printed: SMW-GN m_L N₂ n + m_L² N₂² Σ_l m_l + m_L³ N₂³, SMW-NG
-N₂ n + N₂² Σ_l m_l + N₂³, HF n_HF times N₂ n (KFAC is in Table 2.2 above). What ρ needs, a forward pass over S₁ and Jp, is in no row.
+For a net (m_0, m_1, m_L) with one hidden layer; exact polynomials in N₂ and the widths. "rows" is Algorithm 20 in its partial mode
+for every row, "D" Algorithm 22, "solve" D⁻¹Jg, "p" Jg and the direction. What ρ needs, a forward pass over S₁ and Jp, is in no row.
+Printed: m_L N₂ n + m_L² N₂² Σ_l m_l + m_L³ N₂³ for SMW-GN, N₂ n + N₂² Σ_l m_l + N₂³ for SMW-NG, n_HF times N₂ n for HF; KFAC is in
+Table 2.2 above.
 """
 
 NOTES_5 = """\
-* **D: silent about the inputs.** Σ_l m_l must begin with m_0: the products of inputs take N₂² m_0, which no printed term bounds (ERR-68).
-* **SMW-GN: m_L N₂ n is more than it takes.** Only ĥ has to be found for every output, m_L N₂ Σ_{l≥1} m_l m_{l−1} without the first
-  layer; the weights of the first layer, most of n, are met 2 N₂ n times, for Jg and for Jᵀd.
-* **HF**: H_i as a matrix takes N₂ m_L² an iteration, less than N₂ n where m_L ≤ m_1; vectors of length n are N₂-free.
-* **5.7.1**, "the multiplier … is reduced from n_HF N₂ to m_L N₂": by the counts at the sizes of the thesis SMW-GN's whole direction costs as
-  much as two iterations of HF.
+* **D: silent about the inputs.** Σ_l m_l must begin with m_0: the products of inputs take N₂² m_0, which no printed term bounds
+  (ERR-68).
+* **SMW-GN: m_L N₂ n is more than it takes.** Only ĥ has to be found for every output, m_L N₂ Σ_{l≥2} m_l m_{l−1} without the first
+  layer; the weights of the first layer, most of n, are met twice for every example, for Jg and for Jᵀd.
+* **HF**: H_i as a matrix takes N₂ m_L² an iteration, less than N₂ n where m_L ≤ m_1; vectors of length n do not count with N₂.
+* **5.7.1**, "the multiplier … is reduced from n_HF N₂ to m_L N₂": by the counts at the sizes of the thesis SMW-GN's whole direction
+  costs as much as two iterations of HF.
 """
 
 
