@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import costs
+import costs5
 import orders
 import tensor_costs
 
@@ -144,6 +145,37 @@ orders 2 and 1, and 10⁶ entries of state:
 """
 
 
+HEAD_5 = """\
+## Section 5.7: multiply-adds of a step beyond the gradient, chapter 5
+
+For a net (m_0, m_1, m_L) with one hidden layer; exact polynomials in N₂ and the widths. "rows" is Algorithm 20 in its partial mode
+for every row, "D" Algorithm 22, "solve" D⁻¹Jg, "p" Jg and the direction. What ρ needs, a forward pass over S₁ and Jp, is in no row.
+Printed: m_L N₂ n + m_L² N₂² Σ_l m_l + m_L³ N₂³ for SMW-GN, N₂ n + N₂² Σ_l m_l + N₂³ for SMW-NG, n_HF times N₂ n for HF; KFAC is in
+Table 2.2 above.
+"""
+
+NOTES_5 = """\
+* **D: silent about the inputs.** Σ_l m_l must begin with m_0: the products of inputs take N₂² m_0, which no printed term bounds
+  (ERR-68).
+* **SMW-GN: m_L N₂ n is more than it takes.** Only ĥ has to be found for every output, m_L N₂ Σ_{l≥2} m_l m_{l−1} without the first
+  layer; the weights of the first layer, most of n, are met twice for every example, for Jg and for Jᵀd.
+* **HF**: H_i as a matrix takes N₂ m_L² an iteration, less than N₂ n where m_L ≤ m_1; vectors of length n do not count with N₂.
+* **5.7.1**, "the multiplier … is reduced from n_HF N₂ to m_L N₂": by the counts at the sizes of the thesis SMW-GN's whole direction
+  costs as much as two iterations of HF.
+"""
+
+
+def chapter_5():
+    names = [*costs5.METHODS, "HF"]
+    text = row("method", "column", "counted", "at (784, 500, 10), N₂ = 30") + "|---" * 4 + "|\n"
+    for name in names:
+        for column, polynomial in costs5.polynomials(name).items():
+            terms = sorted(polynomial.leading().items(), reverse=True)
+            counted = " + ".join((f"{c} " if c != 1 else "") + costs5.shown(powers) for powers, c in terms)
+            text += row(name, column, counted, f"{costs5.columns(name, 30, 784, 500, 10)[column] / 10**6:.2f} · 10⁶")
+    return text
+
+
 @cache
 def leading(name, column):
     """{powers: (coefficient, Fit)} for the terms of a column that divide no other."""
@@ -246,7 +278,7 @@ def page():
             "10⁹ multiply-adds of a step, and megabytes of state in float32, for the networks of R Table 2.4 with m = 1000,\n"
             "p = 100 and T = 20 (activations not counted; linear layers with half of the sum of squares as loss).\n\n"
             f"{networks()}\n{NOTES_3}\n## Table 4.1: TNT and Shampoo, for one tensor\n\n{HEAD_4}\n{NOTES_4}\n{thesis_sizes_4()}\n"
-            f"{HEAD_W}\n{orders_table()}\n{NOTES_W}")
+            f"{HEAD_5}\n{chapter_5()}\n{NOTES_5}\n{HEAD_W}\n{orders_table()}\n{NOTES_W}")
 
 
 if __name__ == "__main__":
