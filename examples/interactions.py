@@ -159,8 +159,8 @@ def best(results, method):
     return min(runs, key=lambda run: run[0])[1:]
 
 
-def plot(found, out):
-    """Three figures: interactions, step sizes, training."""
+def plot(text, out):
+    """Three figures, from what the JSON file has: interactions, step sizes, training."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -168,8 +168,8 @@ def plot(found, out):
 
     blocks = {"W–W": (slice(0, None, 2), slice(0, None, 2)), "b–b": (slice(1, None, 2), slice(1, None, 2)),
               "W–b": (slice(0, None, 2), slice(1, None, 2))}
-    figure, axes = pyplot.subplots(3 * 2, 6, figsize=(15, 15), squeeze=False)
-    for row, (name, seen) in enumerate(found["watched"].items()):
+    figure, axes = pyplot.subplots(3 * 2, 6, figsize=(12, 12), layout="constrained")
+    for row, (name, seen) in enumerate(text["watched"].items()):
         for half, (title, key) in enumerate((("H̄", "H"), ("H̄⁻¹", "H_inv"))):
             for column, ((block, at), when) in enumerate(product(blocks.items(), (0, -1))):
                 M = relative(seen[when][key])[at]
@@ -177,12 +177,12 @@ def plot(found, out):
                 image = axis.imshow(np.log10(M + 1e-6), vmin=-3, vmax=1, cmap="viridis")
                 axis.set_title(f"{name}: {title} {block}, {'end' if when else 'start'}", fontsize=8)
                 axis.tick_params(labelsize=6)
-    figure.colorbar(image, ax=axes, shrink=0.4, label="log₁₀ |M_ij| / √|M_ii M_jj|")
+    figure.colorbar(image, ax=axes, shrink=0.3, label="log₁₀ |M_ij| / √|M_ii M_jj|")
     figure.savefig(out / "interactions.png", dpi=80)
 
-    figure, axes = pyplot.subplots(1, len(found["watched"]), figsize=(15, 4.5))
-    for axis, (name, seen) in zip(axes, found["watched"].items(), strict=True):
-        eta = np.array([now["eta"] for now in seen])
+    figure, axes = pyplot.subplots(1, len(text["eta"]), figsize=(15, 4.5))
+    for axis, (name, eta) in zip(axes, text["eta"].items(), strict=True):
+        eta = np.array(eta)
         for s in range(eta.shape[1]):
             label = f"{'b' if s % 2 else 'W'} {s // 2 + 1}"
             axis.plot(np.where(eta[:, s] > 0, eta[:, s], np.nan), "--" if s % 2 else "-", color=f"C{s // 2}", label=label)
@@ -192,9 +192,9 @@ def plot(found, out):
     figure.savefig(out / "interactions_steps.png", dpi=90)
 
     figure, axis = pyplot.subplots(figsize=(6, 4.5))
-    for i, (method, (choice, runs)) in enumerate(found["trained"].items()):
-        label = f"{method} ({', '.join(f'{name} {value:g}' for name, value in choice.items())})"
-        for k, losses in enumerate(runs):
+    for i, (method, run) in enumerate(text["trained"].items()):
+        label = f"{method} ({', '.join(f'{name} {value:g}' for name, value in run['choice'].items())})"
+        for k, losses in enumerate(run["losses"]):
             axis.plot(losses, color=f"C{i}", label=None if k else label)
     axis.set(xlabel="epoch", ylabel="training loss", yscale="log", title="64-50-25-10, tanh, digits")
     axis.legend(fontsize=8)
@@ -260,7 +260,7 @@ def main():
     page(text)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "interactions.json").write_text(json.dumps(text, separators=(",", ":")) + "\n")
-    plot(found, options.out)
+    plot(text, options.out)
 
 
 if __name__ == "__main__":
