@@ -123,6 +123,10 @@ class Series:
     def __ge__(self, other: Any) -> Any:
         return self.value >= self.space.lift(other).value
 
+    def only(self, kept: Sequence[bool]) -> Series:
+        """The same series along the directions that are kept, and constant along the others."""
+        return Series(self.value, [ray if keep else [None] * len(ray) for ray, keep in zip(self.rays, kept, strict=True)], self.space)
+
     def truncated(self, order: int) -> Series:
         """The same series up to a lower order."""
         space = self.space

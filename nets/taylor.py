@@ -71,6 +71,9 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
     Takes    u like params; partition: S index sets, see `canonical`.
     Ensures  ḡ_s = u_sᵀ∇L;  H̄_ss′ = u_sᵀ∇²L u_s′, symmetric;  D^(3)_sss = ∇³L[u_s, u_s, u_s].
     Raises   ValueError for a u of another shape or not finite, and what `labels` raises.
+
+    A direction goes back to the first layer that it moves and no further, since H̄ is symmetric: row s is read where the other subset
+    starts there or later.
     """
     label, S = labels(params, partition), len(partition)
     theta, u = tensors(params), _direction(params, u)
@@ -80,11 +83,13 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
     loss = mean_loss(model, tape.output, y)
     D3_diag = stacked([_coefficient(loss, s, 3) * factorial(3) for s in range(S)])                          # W§4.2
     moved, tape, y = map_arrays(lambda z: z.truncated(1), (moved, tape, y))
-    grad = tensors(backward(model, moved, tape, y).grad)
+    first = [min(i // 2 for i, l in enumerate(label) if s in members(l)) for s in range(S)]
+    grad = tensors(backward(model, moved, tape, y, lambda l, Dh: Dh.only([start < l for start in first])).grad)
     g_bar = summed([u_i * g_i.value for u_i, g_i in zip(u, grad, strict=True)], label, S)                   # W§4.1
-    H_bar = stacked([summed([u_i * _coefficient(g_i, s, 1) for u_i, g_i in zip(u, grad, strict=True)], label, S)
-                     for s in range(S)])                                                                    # W§4.1
-    return g_bar, (H_bar + H_bar.T) / 2, D3_diag
+    rows = stacked([summed([u_i * _coefficient(g_i, s, 1) for u_i, g_i in zip(u, grad, strict=True)], label, S)
+                    for s in range(S)])                                                                     # W§4.1
+    twice = namespace(rows).asarray([[1 + (a < b) - (a > b) for b in first] for a in first]) * rows
+    return g_bar, (twice + twice.T) / 2, D3_diag
 
 
 def summary(model: Model, params: Any, batch: Batch, u: Any, partition: Partition, order: int) -> Array:

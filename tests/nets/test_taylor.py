@@ -22,7 +22,7 @@ POLYNOMIAL = {
     "linear": ((2,), (Dense(3), Act("linear"), Dense(1)), "canonical"),
     "conv": ((2, 4, 3), (Conv2d(3, (3, 1)), Act("relu"), MaxPool(2, stride=1), Conv2d(2, 2, padding="valid"), Flatten(), Dense(2)),
              "canonical"),
-    "residual": ((2, 3, 2), (Residual((Conv2d(2, 1), Act("relu"), Conv2d(2, 1)), (Conv2d(2, 1),)), AvgPool((3, 1)), Flatten(), Dense(2)),
+    "branches": ((2, 3, 2), (Residual((Conv2d(2, 1), Act("relu"), Conv2d(2, 1)), (Conv2d(1, 1), Conv2d(2, 1))), AvgPool((3, 1)), Flatten(), Dense(2)),
                  "canonical"),
     "trivial": ((3,), (Dense(4), Act("relu"), Dense(2)), "trivial"),
     "roles": ((3,), (Dense(4), Act("relu"), Dense(2)), "by_role"),

@@ -43,7 +43,9 @@ SLIPS = {
             ("W§4.2", "s, 3)", "s, 2)", "the coefficient of t²"),
             ("W§4.1", "u_i * g_i.value", "abs(u_i) * g_i.value", "the sign of ḡ"),
             ("W§4.1", "u_i * _coefficient(g_i, s, 1)", "u_i * _coefficient(g_i, s, 1) / 2", "half of the Hessian"),
-            ("summaries", "(H_bar + H_bar.T) / 2", "H_bar + H_bar.T", "twice the Hessian"),
+            ("summaries", "(twice + twice.T) / 2", "twice + twice.T", "twice the Hessian"),
+            ("summaries", "(a < b) - (a > b)", "(a > b) - (a < b)", "rows of directions that have not gone back so far"),
+            ("summaries", "start < l for", "start > l for", "the other directions go back"),
             ("W§A", "s, 1)", "0, 1)", "the first subset for all"),
         ],
         "nets/test_taylor.py::test_taylor_terms_are_the_sums_of_the_tensors": [
