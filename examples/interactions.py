@@ -1,12 +1,13 @@
-"""How the layers of a net interact, and one step size a tensor, after W Section 5 and Appendix G, on small nets and real small images.
+"""How the layers of a net interact, and one step size a tensor, after W Section 5 and Appendix G, on small nets and real small
+images.
 
     python examples/interactions.py [--epochs 12] [--seeds 3] [--out examples/results] [--jobs 2]
     python examples/interactions.py --show examples/results/interactions.json
 
-LeNet-5, a small VGG and a deep multilayer perceptron are trained by SGD with momentum; at the start and after every epoch H̄ along the
-full gradient, H̄⁻¹ and the step sizes of (2) are taken over all training images (W Figures 1 to 3, 5, 6). Then grouped Newton, Adam and
-K-FAC train a perceptron, each with the choice of a small grid that is best on the first seed (Figure 4). Writes interactions.json and three plots; the plots
-need matplotlib (extra `plot`).
+LeNet-5, a small VGG and a deep multilayer perceptron are trained by SGD with momentum; at the start and after every epoch H̄
+along the full gradient, H̄⁻¹ and the step sizes of (2) are taken over all training images (W Figures 1 to 3, 5, 6). Then grouped
+Newton, Adam and K-FAC train a perceptron, each with the choice of a small grid that is best on the first seed (Figure 4). Writes
+interactions.json and three plots; the plots need matplotlib (extra `plot`).
 """
 
 import os
@@ -35,12 +36,14 @@ TRAINING, BATCH = 1200, 60
 CHUNKS, DEPTH, WIDTH = 5, 20, 24
 NETS = {
     "LeNet-5": (nets.lenet5((1, 16, 16)), 0.1),
-    "VGG": (nets.cnn((1, 16, 16), (Conv2d(6, 3), Act("elu"), MaxPool(2), Conv2d(8, 3), Act("elu"), MaxPool(2), Conv2d(12, 3), Act("elu"),
-                                   Conv2d(12, 3), Act("elu"), MaxPool(2), Conv2d(16, 3), Act("elu"), Conv2d(16, 3), Act("elu"),
-                                   MaxPool(2), Flatten(), Dense(10)), "softmax_ce"), 0.03),
+    "VGG": (nets.cnn((1, 16, 16), (
+        Conv2d(6, 3), Act("elu"), MaxPool(2), Conv2d(8, 3), Act("elu"), MaxPool(2),
+        Conv2d(12, 3), Act("elu"), Conv2d(12, 3), Act("elu"), MaxPool(2),
+        Conv2d(16, 3), Act("elu"), Conv2d(16, 3), Act("elu"), MaxPool(2), Flatten(), Dense(10)), "softmax_ce"), 0.03),
     "deep MLP": (nets.cnn((1, 16, 16), (Flatten(), *[Dense(WIDTH), Act("elu")] * (DEPTH - 1), Dense(10)), "softmax_ce"), 0.01),
 }
-"""Nets on digits of twice their size, 16 × 16, with SGD's learning rate; the last two like W's VGG-11' and VBigMLP, much smaller."""
+"""Nets on digits of twice their size, 16 × 16, with SGD's learning rate; the last two like W's VGG-11' and VBigMLP, much
+smaller."""
 
 GRID = {
     "grouped_newton": {"lam1": (0.1, 0.3, 1.0), "lam_int": (1.0, 10.0, 100.0)},
@@ -148,7 +151,8 @@ def facts(seen):
         H, H_inv, eta = (np.array(seen[place][name]) for name in ("H", "H_inv", "eta"))
         found[when] = {"H off the diagonal": off_diagonal(H), "H_inv off the diagonal": off_diagonal(H_inv),
                        "H_WW": relative(H[::2, ::2]).tolist(), "H_WW far off": off_diagonal(H[::2, ::2], 2),
-                       "H_inv_WW far off": off_diagonal(H_inv[::2, ::2], 2), "eta_W": eta[::2].tolist(), "eta_b": eta[1::2].tolist(),
+                       "H_inv_WW far off": off_diagonal(H_inv[::2, ::2], 2),
+                       "eta_W": eta[::2].tolist(), "eta_b": eta[1::2].tolist(),
                        "loss": seen[place]["loss"], "negative eigenvalues": int((np.linalg.eigvalsh(H) < 0).sum())}
     return found
 

@@ -10,7 +10,7 @@ from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, smw, tensors
 from stepgauge.verify import cases
-from stepgauge.verify.cases import IMAGES, NEEDS, OPTIONAL, TRAPS, suite
+from stepgauge.verify.cases import IMAGES, NEEDS, OPTIONAL, suite
 
 DTYPES = ("float32", "float64")
 SMALL = {"newton": ("quadratic", "saddle")}
