@@ -331,7 +331,8 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("ḡ has the wrong sign", {"step_sizes.result": "-solution(g, H, d, lam).eta"}, legitimate=False),
         Convention("D = I", {"step_sizes.result": "solution(g, H, 0 * d + 1, lam).eta"}, legitimate=False),
         Convention("no cubic term", {"step_sizes.result": "solution(g, H, 0 * d, lam).eta"}, legitimate=False),
-        Convention("D in the place of D²", {"step_sizes.result": "solution(g, H, namespace(d).sqrt(d), lam).eta"}, legitimate=False),
+        Convention("D in the place of D²", {"step_sizes.result": "solution(g, H, namespace(d).sqrt(d), lam).eta"},
+                   legitimate=False),
     ),
     "kfac20": (
         Convention("momentum is heavy ball, ∇f̂ = β∇f̂ + ∇f (R Algorithm 12)",

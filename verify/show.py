@@ -238,7 +238,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R22.16": "the layer's part: products of inputs times products of ĥ",
         "R22.18": "the sum over layers",
     },
-    **dict.fromkeys(("grouped_newton", "newton", "cauchy"), {
+    **{name: {
         "W1.2": "the gradient on the mini-batch",
         "W1.3": "its moving average u, which starts from the first gradient",
         "W1.4": "in every τ-th step, from the first on",
@@ -248,7 +248,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "W(2)": "the step sizes: what minimises slope, curvature and cubic term together",
         "W1.7": "their positive parts, averaged over the calls",
         "W1.8": "move each subset by −λ times its step size along u",
-    }),
+    } for name in ("grouped_newton", "newton", "cauchy")},
     "cubic.step_sizes": {"W(2)": "the η of the largest ‖Dη‖ with (H̄ + (λ/2)‖Dη‖D²) η = ḡ"},
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},

@@ -104,9 +104,10 @@ and of P from widths of 64 to 256 with S = 3 (log-log, least squares).
 """
 
 NOTES_W = """\
-* **Taylor terms: d × P holds**, for the propagation of a truncated series, of which each order costs a little more than the one before.
-* **It does not hold for Appendix A's recursion** taken literally, a gradient of a gradient of …: each order multiplies the cost, here by
-  2.6 to 2.9. Linear growth in d needs the program of order d − 1 not to be differentiated as a whole.
+* **Taylor terms: d × P holds**, for the propagation of a truncated series, of which each order costs a little more than the one
+  before.
+* **It does not hold for Appendix A's recursion** taken literally, a gradient of a gradient of …: each order multiplies the cost,
+  here by 2.6 to 2.9. Linear growth in d needs the program of order d − 1 not to be differentiated as a whole.
 * **D^(d): S^(d−1) × P is an upper bound**, and reached by no partition of layers: a direction costs nothing before its first layer.
 * ḡ, H̄ and the diagonal of D^(3), all that a step of grouped Newton needs, cost less than 3 + 2 S passes; with S = 12 less than S
   forward-backward-tangent passes for H̄ alone, at twice a pass each.
@@ -238,9 +239,11 @@ def orders_table():
         return f"{count / unit:.2f}"
 
     def of_P(cost):
-        return f"{orders.exponent(cost, (64, 128, 256)) / orders.exponent(lambda w: orders.size(orders.problem(w)[2]), (64, 128, 256)):.2f}"
+        widths = (64, 128, 256)
+        return f"{orders.exponent(cost, widths) / orders.exponent(lambda w: orders.size(orders.problem(w)[2]), widths):.2f}"
 
-    text += row("Taylor terms up to d", *(shown(orders.terms(width, d)) for d in (1, 2, 3, 4)), "", of_P(lambda w: orders.terms(w, 3)))
+    text += row("Taylor terms up to d", *(shown(orders.terms(width, d)) for d in (1, 2, 3, 4)), "",
+                of_P(lambda w: orders.terms(w, 3)))
     text += row("the same by Appendix A", *(shown(orders.recursion(width, d)) for d in (1, 2, 3, 4)), "", "")
     for S in (2, 4, 12):
         last = [f"{abs(orders.exponent(lambda s, d=d: orders.tensor(width, s, d), (3, 6, 12))):.2f}" for d in (1, 2, 3)]

@@ -525,7 +525,7 @@ def grouped(**changes):
 
 def test_dev_grouped_newton_1_without_a_second_sample_the_first_one_serves():
     hyper = grouped_newton.Hyper(lam_int=0)
-    params, (batch, other) = problem("fraction")
+    params, (batch, _) = problem("fraction")
 
     def e(batch):
         return grouped_newton.step(MODEL, params, grouped_newton.init(MODEL, params, None, hyper), batch, hyper)[2].e.tolist()
