@@ -190,7 +190,7 @@ SLIPS = {
         f"{STEPS}[smw_gn-two layers-penalty]": [
             ("here_and_ahead", "f + half * inner(W, W)", "f", "f(θ) without the penalty"),
             ("R(5.5)", "for output in (tape.output, ahead)", "for output in (ahead, tape.output)", "before and after exchanged"),
-            ("R(5.5)", "split(W_p, params)", "params", "f(θ) for f(θ + p)"),
+            ("R(5.5)", "split(params, W_p)", "params", "f(θ) for f(θ + p)"),
         ],
         f"{DAMPING}::test_lambda_follows_rho": [
             ("R§5.2.3", "rho > 1 - eps", "rho > eps", "ρ > ε for ρ > 1 − ε"),
