@@ -86,6 +86,10 @@ class Floats:
         blocks = A[:, None, :, None] * B[None, :, None, :]
         return self.library.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
 
+    def trace(self, A: Any) -> Any:
+        """The sum of the diagonal of A (n, n)."""
+        return self.library.sum(self.library.linalg.diagonal(A))
+
     def inv(self, A: Any) -> Any:
         """A⁻¹ of a square matrix.  Raises ArithmeticError where a pivot is 0 or the result is not finite."""
         return self._checked("inv", self.library.linalg.inv, A)

@@ -119,6 +119,10 @@ class Objects:
                 A[i, j:] = A[i, j:] - A[i, j] / A[j, j] * A[j, j:]
         return True
 
+    def trace(self, A: Any) -> Any:
+        """The sum of the diagonal of A (n, n)."""
+        return np.trace(A)
+
     def inv(self, A: Any) -> Any:
         """A⁻¹ of a square matrix.  Raises ArithmeticError where A is singular."""
         return self.solve(A, self.eye(A.shape[0]))
@@ -297,9 +301,14 @@ class Mpfs(Objects):
         return all(mpmath.isfinite(value) for value in np.ravel(np.asarray(x, dtype=object)))
 
     def _solve(self, A: Any, B: Any) -> Any:
+        # mpmath takes a pivot for 0 that is small beside the whole matrix: rows and columns get the same order of magnitude first.
+        rows = _magnitudes(A)
+        A, B = A / rows[:, None], B / rows[:, None]
+        columns = _magnitudes(A.T)
+        A = A / columns
         X = mpmath.lu_solve(mpmath.matrix(A.tolist()), mpmath.matrix(B[:, :1].tolist())) if B.shape[1] == 1 else \
             mpmath.inverse(mpmath.matrix(A.tolist())) * mpmath.matrix(B.tolist())
-        return _array(list(X), B.shape)
+        return _array(list(X), B.shape) / columns[:, None]
 
     def eigh(self, A: Any) -> Any:
         """Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix."""
@@ -367,6 +376,12 @@ def _entrywise(function: Any, x: Any) -> Any:
 def _fmpq_mat(A: Any) -> flint.fmpq_mat:
     rows, columns = A.shape
     return flint.fmpq_mat(rows, columns, [_RATIONAL.number(value) for value in A.ravel()])
+
+
+def _magnitudes(A: Any) -> Any:
+    """A power of two near the largest entry of every row of A, by which mpf divide without rounding; 1 where it is 0."""
+    largest = [max(map(abs, row), default=mpmath.mpf(0)) for row in A]
+    return _array([mpmath.ldexp(mpmath.mpf(1), mpmath.mag(x) if x and mpmath.isfinite(x) else 0) for x in largest], (len(A),))
 
 
 def _real_root(value: Any, k: int) -> Any:

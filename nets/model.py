@@ -97,7 +97,12 @@ def cnn(input_shape: Any, layers: Any, loss: str) -> Model:
 
 def layer_shapes(model: Model) -> list[tuple[int, ...]]:
     """The shape of every trainable layer's weights in order: (d_out, d_in), (out, in, kh, kw), or (C,) of a BatchNorm."""
-    return shapes(model.layers, model.input_shape)[1]
+    return [weights.shape for weights in shapes(model.layers, model.input_shape)[1]]
+
+
+def positions(model: Model) -> tuple[int, ...]:
+    """P of every trainable layer in order: 1 behind a vector, the number of output pixels behind an image."""
+    return tuple(weights.positions for weights in shapes(model.layers, model.input_shape)[1])
 
 
 def init(model: Model, seed: int) -> tuple[Layer | Norm, ...]:
@@ -172,8 +177,12 @@ def expect_mlp(model: Model, method: str) -> None:
 
 def expect_uncoupled(model: Model, method: str) -> None:
     """Raise ValueError if the model has a BatchNorm: with one, an example's loss depends on all the others of its batch."""
-    expect(not has_batch_norm(model.layers), "model", "no BatchNorm",
-           f"{method} needs the gradient of each example's own loss, and batch statistics couple the examples", "one")
+    expect_no_batch_norm(model, f"{method} needs the gradient of each example's own loss, and batch statistics couple the examples")
+
+
+def expect_no_batch_norm(model: Model, why: str) -> None:
+    """Raise ValueError, with the reason, if the model has a BatchNorm."""
+    expect(not has_batch_norm(model.layers), "model", "no BatchNorm", why, "one")
 
 
 def has_batch_norm(records: Any) -> bool:

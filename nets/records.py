@@ -8,6 +8,7 @@ Paper    R Section 3.2.1: odd kernels, stride 1 and a padding of R keep the size
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import Any, NamedTuple
 
 from ..arrays.errors import expect
@@ -83,6 +84,13 @@ TRAINABLE = (Dense, Conv2d, BatchNorm)
 """The records with parameters."""
 
 
+class Weights(NamedTuple):
+    """What a trainable record has: the shape of its weights, and the number of positions at which it applies them."""
+
+    shape: Shape
+    positions: int
+
+
 class Window(NamedTuple):
     """What a kernel or a pool sees from a position: its size, the stride between positions and the padding around the image."""
 
@@ -109,26 +117,26 @@ def window(record: Conv2d | MaxPool | AvgPool) -> Window:
     return Window(pair(record.size), pair(record.size if record.stride is None else record.stride), (0, 0))
 
 
-def shapes(records: Any, shape: Shape, name: str = "layers") -> tuple[Shape, list[Shape]]:
-    """What `records` make of one input of this shape, and the shape of each of their weights, in the order of execution.
+def shapes(records: Any, shape: Shape, name: str = "layers") -> tuple[Shape, list[Weights]]:
+    """What `records` make of one input of this shape, and the weights of those with parameters, in the order of execution.
 
-    Weights are (d_out, d_in) of a Dense, (out, in, kh, kw) of a Conv2d, (C,) of a BatchNorm.
+    Their shapes are (d_out, d_in) of a Dense, (out, in, kh, kw) of a Conv2d, (C,) of a BatchNorm.
     Raises   ValueError or TypeError, which name the record, where one does not fit.
     """
-    weights: list[Shape] = []
+    weights: list[Weights] = []
     for i, record in enumerate(records):
         shape, found = _shapes(record, shape, f"{name}[{i}]")
         weights += found
     return shape, weights
 
 
-def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Shape]]:
+def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Weights]]:
     match record:
         case Dense(width):
             expect(_count(width), f"{name}.width", "a positive integer", "a layer has outputs", repr(width))
             expect(len(shape) == 1, name, "a vector", "a Dense layer reads one (is a Flatten missing before it?)",
                    f"images of shape {shape}")
-            return (width,), [(width, *shape)]
+            return (width,), [Weights((width, *shape), 1)]
         case Act(function):
             expect(function in ACTIVATIONS, f"{name}.name", f"one of {', '.join(ACTIVATIONS)}",
                    "their derivatives are written by hand", repr(function))
@@ -138,7 +146,7 @@ def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Shape]]:
             expect(record.padding in ("same", "valid"), f"{name}.padding", "'same' or 'valid'", "images are padded in these ways",
                    repr(record.padding))
             positions = _positions(record, kernel, "kernel", shape, name)
-            return (channels, *positions), [(channels, shape[0], *pair(kernel))]
+            return (channels, *positions), [Weights((channels, shape[0], *pair(kernel)), prod(positions))]
         case MaxPool(size) | AvgPool(size):
             return (shape[0], *_positions(record, size, "size", shape, name)), []
         case Flatten():
@@ -147,7 +155,7 @@ def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Shape]]:
         case BatchNorm(eps):
             expect(isinstance(eps, int | float | Fraction) and 0 < eps < float("inf"), f"{name}.eps", "a positive number",
                    "a channel may be constant", repr(eps))
-            return shape, [(shape[0],)]
+            return shape, [Weights(shape[:1], prod(shape[1:]))]
         case Residual(inner, shortcut):
             expect(isinstance(inner, tuple) and inner and isinstance(shortcut, tuple), name, "two tuples, the first not empty",
                    "it adds two branches", record)

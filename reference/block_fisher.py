@@ -85,7 +85,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     F = each(lambda F, new: beta * F + (1 - beta) * new, state.F, blocks(model, params, tape, batch))             # R§4.3.4
     p = each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h)), D_h.shape), F, grad_h)                  # R§4.3.4
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                  # R§4.3.4
-    return split(W), State(k, grad_h, F), Trace(grad, grad_h, F, p, W)
+    return split(params, W), State(k, grad_h, F), Trace(grad, grad_h, F, p, W)
 
 
 def blocks(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch) -> tuple[Array, ...]:

@@ -132,7 +132,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     grad_h = each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.grad_h, grad)                                    # R4.8
     p = each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a)                                    # R4.9
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R4.11
-    params = split(W)
+    params = split(params, W)
     after = means(model, params, batch, hyper.eta, hyper.double_grad)                                                # R4.13
     s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R4.16
     y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R4.16

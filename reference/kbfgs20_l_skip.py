@@ -103,7 +103,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     grad = joined_gradient(g, tape.a, params, hyper.eta)                                                             # R5.6
     p = each(lambda H_g, D, H_a: H_g @ D @ H_a, state.H_g, grad, state.H_a)                                          # R5.8
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R5.10
-    params = split(W)
+    params = split(params, W)
     after = means(model, params, batch, hyper.eta)                                                                   # R5.12
     s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R5.15
     y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R5.15

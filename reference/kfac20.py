@@ -17,7 +17,7 @@ from ..arrays import namespace
 from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts.descent import learning_rate
-from .parts.kronecker import damped, each, join, joined, joined_gradient, over_data, second_moment, split
+from .parts.kronecker import damped, each, join, joined, joined_gradient, over_data, sampled_gradients, second_moment, split
 
 Array = Any
 
@@ -79,7 +79,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
 
     def factors(batch: nets.Batch) -> tuple[Array, ...]:
         tape = nets.forward(model, params, batch.x)
-        return each(second_moment, (*tape.a, *sampled(model, params, tape, batch)))
+        return each(second_moment, (*tape.a, *sampled_gradients(model, params, tape, batch)))
 
     A_G = over_data(data, factors)                                                                                   # R§2.8.2
     A, G = A_G[:len(params)], A_G[len(params):]
@@ -102,23 +102,14 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     p = each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a)                                    # R7.5
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R7.6
 
-    g = sampled(model, params, tape, batch)                                                         # R7.8  DEV-KFAC20-2
+    g = sampled_gradients(model, params, tape, batch)                                               # R7.8  DEV-KFAC20-2
     A = each(lambda A, a: beta * A + (1 - beta) * second_moment(a), state.A, tape.a)                                 # R7.9
     G = each(lambda G, g: beta * G + (1 - beta) * second_moment(g), state.G, g)                                      # R7.9
     H_a, H_g = state.H_a, state.H_g
     if k <= hyper.T or k % hyper.T == 0:                                                                             # R7.10
         H_a = each(lambda A: xp.inv(damped(A, root)), A)                                                             # R7.11
         H_g = each(lambda G: xp.inv(damped(G, root)), G)                                                             # R7.11
-    return split(W), State(k, grad_h, A, G, H_a, H_g), Trace(grad, grad_h, p, W, A, G, H_a, H_g)
-
-
-def sampled(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch) -> tuple[Array, ...]:
-    """Pre-activation gradients g[l] (N, P, d_out) for the sampled targets (R Algorithm 7, line 8).
-
-    Raises   ValueError where the batch has none.
-    """
-    expect(batch.y_sampled is not None, "y_sampled", "targets drawn by nets.sample_targets", "G is the Fisher factor", "None")
-    return nets.pre_gradients(model, params, tape, batch.y_sampled)
+    return split(params, W), State(k, grad_h, A, G, H_a, H_g), Trace(grad, grad_h, p, W, A, G, H_a, H_g)
 
 
 def check_hyper(hyper: Hyper) -> None:

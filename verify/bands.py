@@ -203,7 +203,10 @@ class Bands:
         size = np.abs(v.astype(np.float64))
         e = e + self.u * size
         if may_underflow:
-            e = e + np.where((size > 0) & (size < self.smallest / self.u), self.smallest, 0)
+            there = size > 0
+            if not there.all():                # what is no 0 may be too small for float64, in which sizes are told
+                there = there | np.asarray(v != 0, dtype=bool)
+            e = e + np.where(there & (size < self.smallest / self.u), self.smallest, 0)
         return Banded(v, e, self)
 
     def lift(self, x: Any) -> Banded:
@@ -260,6 +263,10 @@ class Bands:
         """The same entries with the axes in another order."""
         return Banded(x.v.transpose(axes), x.e.transpose(axes), self)
 
+    def broadcast_to(self, x: Banded, shape: Any) -> Banded:
+        """The same entries, repeated along new axes."""
+        return Banded(np.broadcast_to(x.v, shape), np.broadcast_to(x.e, shape), self)
+
     def concat(self, arrays: Any, axis: int = 0) -> Banded:
         """The arrays one after the other along `axis`."""
         return Banded(np.concatenate([x.v for x in arrays], axis), np.concatenate([x.e for x in arrays], axis), self)
@@ -309,13 +316,18 @@ class Bands:
         blocks = A[:, None, :, None] * B[None, :, None, :]
         return self.reshape(blocks, (A.shape[0] * B.shape[0], A.shape[1] * B.shape[1]))
 
+    def trace(self, A: Banded) -> Banded:
+        """The sum of the diagonal of A (n, n), in any order."""
+        return self.sum(Banded(A.v.diagonal(), A.e.diagonal(), self))
+
     def inv(self, A: Banded) -> Banded:
         """A⁻¹, with the error of any algorithm that is backward stable up to its condition."""
         n = A.shape[0]
         X = self._solve(A.v, self.eye(n).v)
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
-        return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+        with np.errstate(invalid="ignore"):                       # 0 · ∞
+            return Banded(X, beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
 
     def inverse_root(self, A: Banded, p: int, tolerance: Any = 0) -> Banded:
         """A^(−1/p), with the error of any algorithm that is backward stable up to its condition, and of an early end.
@@ -344,7 +356,8 @@ class Bands:
         X, X_A = self._solve(A.v, b), np.abs(self._solve(A.v, self.eye(n).v).astype(np.float64))
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
-        e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
+        with np.errstate(invalid="ignore"):                       # 0 · ∞
+            e = beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
@@ -429,7 +442,7 @@ class Bands:
         return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
 
 
-def _beyond_first_order(M: Any, e: Any) -> Any:
+def beyond_first_order(M: Any, e: Any) -> Any:
     """A bound on Σ Mᵏe ≥ e for M, e ≥ 0: what a perturbation M of the identity makes of e; infinite where ‖M‖ ≥ 1."""
     norm = M.sum(axis=1).max(initial=0)
     return e + norm / (1 - norm) * e.max(axis=0, keepdims=True) if norm < 1 else np.full(e.shape, np.inf)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from ..arrays import namespace
-from ..reference.parts import lbfgs
+from ..arrays.balls import as_arb
+from ..reference.parts import cubic, damping, lbfgs
 from ..reference.parts.descent import descend
 from ..reference.parts.quasi_newton import bfgs_H
 from ..reference.parts.tensor_normal import Identified, identify
-from .bands import Banded
+from .bands import Banded, beyond_first_order
+from .source import instrument
 
 Array = Any
 
@@ -59,6 +62,59 @@ def _updated(H: Any, s: Banded, y: Banded) -> Any:
     return _bfgs_H(H, s, y) if isinstance(after, Banded) and after is not H else after
 
 
+def _weight(sy: Banded, c: Banded, mu: Any) -> Any:
+    """`damping.weight`, which is continuous: the hull of both its branches where the bands admit both, and never beyond [0, 1]."""
+    acts = sy < mu * c
+    if not acts.open:
+        return damping.weight(sy, c, mu)
+    theta = acts.space.where(acts, (1 - mu) * c / (c - sy), 1)
+    return theta if theta.e < 0.5 else Banded(0.5, 0.5, theta.space)
+
+
+def _dampings() -> dict[str, Any]:
+    """The dampings of a pair with that weight."""
+    source = instrument(damping, lambda tag, function, name, value: value, {})
+    source["weight"] = _weight
+    return {name: source[name] for name in ("double_damping", "dp_dlm", "dpi_dlm")}
+
+
+def cubic_solution(g: Banded, H: Banded, d: Banded, lam: Any) -> cubic.Solution:
+    """`cubic.solution`, η (S,) with its band: what a backward stable program leaves of ∇T(η), in the scale of H̄ or in that of K,
+    times ∇²T(η)⁻¹.  Takes    g (S,), H (S, S), d (S,).
+
+    The value is the root of exact data in high precision; the data's own bands, and the rounding of each term of ∇T, are in the
+    residual there.
+    """
+    space = g.space
+    lam = space.const(lam)
+    g_v, H_v, d_v, lam_v = (_mpf(x) for x in (g, H, d, lam))
+    found = cubic.solution(g_v, H_v, d_v, lam_v[()])
+    eta = Banded(np.frompyfunc(as_arb, 1, 1)(found.eta), np.zeros(found.eta.shape), space)
+    a = d * (d * eta)
+    r = space.sqrt(space.sum(d * eta * (d * eta)))
+    left = H @ eta + lam / 2 * r * a - g
+    n, shift = len(found.eta), abs(float(lam.v)) * float(found.r) / 2
+    size, root = eta.size, d.size
+    M = np.linalg.norm(H.size) + shift * float((root**2).max())
+    cubic_part = root > 0 if shift or float(lam.v) else np.zeros(n, bool)
+    scaled = H.size / np.where(root > 0, root, 1)[:, None] / np.where(root > 0, root, 1)
+    K = np.linalg.norm(scaled[np.ix_(cubic_part, cubic_part)])
+    stable = 3 * n * space.u * (M * np.linalg.norm(size) + np.where(cubic_part, root * (K + shift) * float(found.r), 0))
+    try:
+        J = cubic.hessian(found.eta, H_v, d_v, lam_v[()])
+        J_inv = np.abs(namespace(J).inv(J).astype(np.float64))
+        e = beyond_first_order(J_inv @ H.e, (J_inv @ (left.e + stable))[:, None])[:, 0]
+    except ArithmeticError:
+        e = np.full(n, np.inf)
+    return cubic.Solution(Banded(eta.v, e, space), found.r, found.residual, found.lowest, found.hard)
+
+
+def _mpf(x: Banded) -> Array:
+    """The values of x as mpmath's numbers."""
+    return np.asarray(np.frompyfunc(lambda v: mpmath.ldexp(*map(int, v.mid().man_exp())), 1, 1)(x.v), dtype=object)
+
+
 WIDER = {"bfgs_H": SimpleNamespace(trusted=_bfgs_H), "lbfgs": SimpleNamespace(**vars(lbfgs) | {"updated": _updated}),
-         "descend": _descend, "identify": SimpleNamespace(trusted=_identify)}
+         "descend": _descend, **_dampings(), "identify": SimpleNamespace(trusted=_identify),
+         "cubic": SimpleNamespace(**vars(cubic) | {"step_sizes": lambda *given: cubic_solution(*given).eta})}
 """What a step finds under the names that it imports, where it runs on bands."""

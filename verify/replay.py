@@ -20,7 +20,8 @@ from .. import nets
 from ..arrays import map_arrays, precision
 from ..arrays.errors import expect
 from ..reference import METHODS
-from ..reference.parts.kronecker import joined, split
+from ..reference.parts.kronecker import joined, of_layers, of_norms, split, stacked
+from ..reference.parts.lbfgs import Memory
 from ..reference.parts.tensor_normal import Factors, as_modes
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .case import Case, Layout, flat
@@ -117,6 +118,7 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
+    error = np.where(same_infinity(observed, value), 0, error)
     band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
@@ -128,6 +130,18 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     return Line(step, name, index, tag, float(ratio[entry]), entry, float(observed[entry]), float(expected[entry]),
                 float(error[entry]), float(band[entry]), worst / scale if scale else worst,
                 bool((band <= INFORMATIVE * told).any()) and told > 0, undecided, (observed, expected))
+
+
+def another_count(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded) -> Line:
+    """The Line of a memory that holds more or fewer pairs than the line gives: their numbers are what is compared."""
+    shown, right = (float(x.shape[1]) for x in (observed, value))
+    return Line(step, name, index, tag, np.inf, (), shown, right, abs(shown - right), 0.0, 1.0, True, bool(value.space.paths.taken),
+                (observed, value.v.astype(np.float64)))
+
+
+def same_infinity(observed: np.ndarray, value: Banded) -> np.ndarray:
+    """Where a candidate shows the infinity that the line gives, such as a ratio for a step that must be refused."""
+    return np.isinf(observed) & (observed == value.v.astype(np.float64))
 
 
 def worst(lines: Iterable[Line]) -> str:
@@ -164,44 +178,61 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
     lines: list[Line] = []
     with precision(BITS), suppress(NotFinite):   # nothing can be computed from there; the line itself is recorded as failed
         params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
-        now = _Step(0, initial, case, space, lines)
+        now = _Step(0, {}, case, space, lines)     # what `init` assigns is looked at when it is done
         source = instrument(sys.modules[method.step.__module__], lambda tag, _, name, value: now.stop(tag, name, value),
                             convention.rewrites)
+        state = source["init"](case.model, params, data, case.hyper)
         source |= WIDER
-        state = method.init(model=case.model, params=params, data=data, hyper=case.hyper)
+        now = _Step(0, initial, case, space, lines)
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
-            params = split(now.stop("initial state", "W", joined(params)))
+            params = split(params, *(now.stop("initial state", name, value) for name, value in _shown(method, params).items()))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
-                                  if isinstance(value, tuple)})
+                                  if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
             for space.paths in every_path():
                 now = _Step(k, step, case, space, [], params)
                 try:
-                    branches.append((now.lines, source["step"](case.model, params, state, batch, case.hyper)))
+                    new, after, _ = source["step"](case.model, params, state, batch, case.hyper)
+                    branches.append((now.lines, (new, now.unchanged(state, after))))
                 except NotFinite as stopped:
                     branches.append((now.lines, stopped))
                 except (ValueError, ArithmeticError, Misbehaved) as error:   # this branch cannot be the one that the candidate took
                     refused.append(error)
                     continue
-                if _badness(now.lines)[1] <= 1:
-                    break
             if not branches:
                 raise next((error for error in refused if isinstance(error, Misbehaved)), Misbehaved(
                     f"candidate: expected values that the method can go on from because the next step reads them, "
                     f"got: {refused[0]}"))
-            taken, after = min(branches, key=lambda branch: _badness(branch[0]))
+            taken, outcome = min(branches, key=lambda branch: _badness(branch[0]))
             lines += taken
-            if isinstance(after, NotFinite):
-                raise after
-            params, state, _ = after
+            if isinstance(outcome, NotFinite):
+                raise outcome
+            params, state = outcome
+            for other, alternative in branches:        # what as good a branch leaves behind is as possible
+                if not isinstance(alternative, NotFinite) and _badness(other) <= max(_badness(taken), (0, 1)):
+                    params, state = hull((params, state), alternative)
     return lines
+
+
+def hull(one: Any, other: Any) -> Any:
+    """Two trees as one, whose bands hold the values of both; unknown where their shapes differ."""
+    if isinstance(one, Banded):
+        if one.shape != other.shape:
+            longer = max(one, other, key=lambda tree: tree.v.size)      # a memory with the pair and one without it
+            return Banded(longer.v, np.full(longer.shape, np.inf), one.space)
+        apart = np.abs(np.asarray(one.v - other.v, dtype=object).astype(np.float64))
+        return Banded(one.v, np.maximum(one.e, apart + other.e), one.space) if apart.any() or (one.e != other.e).any() else one
+    if isinstance(one, tuple):
+        parts = [hull(*pair) for pair in zip(one, other, strict=True)]
+        return type(one)(*parts) if hasattr(one, "_fields") else tuple(parts)
+    return one
 
 
 def _badness(lines: list[Line]) -> tuple[int, float]:
@@ -210,7 +241,7 @@ def _badness(lines: list[Line]) -> tuple[int, float]:
 
 def _shown(method: Any, params: Any) -> dict[str, Any]:
     """The parameters under the name by which the method lists them."""
-    return {"theta": nets.tensors(params)} if by_tensor(method) else {"W": joined(params)}
+    return {"theta": nets.tensors(params)} if by_tensor(method) else {"W": joined(params), "norm": stacked(params)}
 
 
 class NotFinite(Exception):
@@ -232,6 +263,13 @@ class _Step:
             return tuple(self.stop(tag, part, values) for part, values in zip(name, value, strict=True))
         return self.judged(tag, name, value) if name in self.quantities else value
 
+    def unchanged(self, before: Any, after: Any) -> Any:
+        """`after`, with the fields that the step has left as they were compared as well: they must stay, bit for bit."""
+        tags = METHODS[self.case.method].LINES
+        return after._replace(**{name: self.stop(tags.get(name, "unchanged"), name, value)
+                                 for name, value in after._asdict().items()
+                                 if value is getattr(before, name) and isinstance(value, tuple)})
+
     def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
         if hasattr(value, "_fields"):
             return type(value)(*(self.judged(tag, field, part, *place) for field, part in value._asdict().items()))
@@ -241,13 +279,18 @@ class _Step:
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed, index, mode = self.exposed[name][count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
+        shown = self.exposed[name]
+        expect(count < len(shown), name, "one array a block", f"line {tag} gives {count + 1} or more", f"{len(shown)}", Misbehaved)
+        observed, index, mode = shown[count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
+        if name in Memory._fields and observed.ndim == 2 and len(observed) == value.shape[0] and observed.shape != value.shape:
+            self.lines.append(another_count(self.k, name, index, tag, observed, value))
+            return self.space.asarray(observed)
         expect(observed.shape == value.shape, f"{name}[{count}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
         line = compare(self.k, name, index, tag, observed, value, moved_from)._replace(mode=mode)
         self.lines.append(line)
-        if not np.isfinite(observed).all():
+        if not (np.isfinite(observed) | same_infinity(observed, value)).all():
             raise NotFinite
         return self.space.restarted(observed, value)
 
@@ -260,11 +303,7 @@ def by_tensor(method: Any) -> bool:
 def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The initial state (empty where not yielded) and one dict a step, with "W" and "b" as `theta` or W̄, whichever it has."""
     expect(len(steps) >= case.steps, "candidate", f"{case.steps} steps", "the case has as many batches", len(steps), Misbehaved)
-    known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W"}
-    tensors = nets.tensors(case.params)
-    count = len(tensors) if by_tensor(method) else len(kernels(case.params))
-    counts = dict.fromkeys(by_mode(method), sum(as_modes(tensor, case.hyper.view).ndim for tensor in tensors)) \
-        if by_mode(method) else {}
+    known = {*method.Trace._fields, *method.State._fields, *method.LINES} - {"theta", "W", "norm"}
     checked = []
     for k, step in enumerate(steps, start=case.steps + 1 - len(steps)):
         step = dict(step)
@@ -275,13 +314,20 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, flat(values) if name in counts and isinstance(values, list) else values, case.dtype,
-                              counts.get(name, count))
-                for name, values in step.items() if not isinstance(values, list) or values}
+        step = {name: [] if isinstance(values, list) and not values else        # nothing, in a step that has nothing to show
+                _listed(name, *_counted(name, values, method, case), case.dtype) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
-        step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in kernels(theta)]
+        step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in of_layers(theta, theta)]
+        step["norm"] = [np.stack(norm) for norm in of_norms(theta, theta)]
         checked.append(step)
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
+
+
+def annotated(method: Any, *kinds: str) -> set[str]:
+    """The fields of State and Trace that are annotated with one of `kinds`."""
+    found = method.Trace.__annotations__ | method.State.__annotations__
+    return {name for name, kind in found.items()                # a ForwardRef is what a NamedTuple makes of it, up to Python 3.13
+            if getattr(kind, "__forward_arg__", kind) in kinds}
 
 
 def by_mode(method: Any) -> set[str]:
@@ -289,9 +335,27 @@ def by_mode(method: Any) -> set[str]:
     return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
 
 
-def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
-    expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer, or one a tensor in the order W_1, b_1, W_2, b_2, …, or one for each of its modes",
+def _counted(name: str, values: Any, method: Any, case: Case) -> tuple[Any, int | None]:
+    """A candidate's values as a list, and how many of them there are to be; None where that is the method's to say.
+
+    There is one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm. Quantities that are one array, or one
+    a block of layers, may come without a list around them.
+    """
+    if name in annotated(method, "Array", "Array | None"):
+        return [values] if isinstance(values, np.ndarray) else values, 1
+    if name in annotated(method, "Blocks"):
+        return [values] if isinstance(values, np.ndarray) else values, None
+    if name in by_mode(method):
+        modes = sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
+        return flat(values) if isinstance(values, list) else values, modes
+    if by_tensor(method):
+        return values, len(nets.tensors(case.params))
+    return values, len((of_norms if "norm" in name else of_layers)(case.params, case.params))
+
+
+def _listed(name: str, values: Any, count: int | None, dtype: str) -> list[np.ndarray]:
+    expect(isinstance(values, list) and (count is None or len(values) == count), name, f"a list of {count} arrays",
+           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, … (one for each of its modes)",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
@@ -301,18 +365,13 @@ def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
     return values
 
 
-def kernels(params: Any) -> list[nets.Layer]:
-    """The parameters that are a kernel and a bias."""
-    return [layer for layer in params if isinstance(layer, nets.Layer)]
-
-
 def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
     """A candidate's "W" and "b", "gamma" and "beta", taken out of a step, as params, from the layout that it declared."""
     layout: Layout = case.layout
-    count = len(kernels(case.params))
+    count = len(of_layers(case.params, case.params))
     given = {name: _given(step, name, count if name in ("W", "b") else len(case.params) - count, case.dtype)
              for name in ("W", "b", "gamma", "beta") if not (name == "b" and layout.bias == "column")}
-    shapes = [layer.W.shape for layer in kernels(case.params)]
+    shapes = [layer.W.shape for layer in of_layers(case.params, case.params)]
     if layout.bias == "column":
         joined_W = given["W"]
         for l, W in enumerate(joined_W):
@@ -339,4 +398,4 @@ def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
 def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:
     values = step.pop(name, None if count else [])
     expect(values is not None, name, "a list of arrays at every step", "the parameters are what is judged", "none", Misbehaved)
-    return _listed(name, values, dtype, count)
+    return _listed(name, values, count, dtype)

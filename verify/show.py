@@ -22,6 +22,9 @@ SUBJECTS: dict[str, Any] = {
     "single.forward_backward": single.forward_backward,
     "single.forward": single.forward,
     "single.backward": single.backward,
+    "single.partial_transposed_product": single.partial_transposed_product,
+    "single.packed": single.packed,
+    "single.transposed_product": single.transposed_product,
 }
 """What can be shown: a method's `step`, a procedure, or a pass over a single example."""
 
@@ -43,6 +46,39 @@ _ALGORITHM_4 = {
     "R4.23": "BFGS makes H_a satisfy it",
 }
 
+_ALGORITHM_9 = {
+    "R9.1": "the default numbers",
+    "R9.2": "split the damping by the number of positions: λ_A = √P √λ, λ_G = √λ/√P",
+    "R9.4": "count the step",
+    "R9.6": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+    "R9.8": "its momentum, as a heavy ball",
+    "R§3.4.3": "batch normalisation: momentum of γ and β, and a step of α/λ along it",
+    "R9.9": "the direction: the momentum between the two inverses",
+    "R9.10": "move W̄ by −α along it, plus γW̄ where weight decay is on",
+    "R9.12": "in every T-th step",
+    "R9.13": "forward and backward again on the same mini-batch, at the new parameters",
+    "R9.16": "a pair that carries the action of this mini-batch's A, which is not formed",
+    "R§2.4": "without improvement #2: the action of a moving average of A",
+    "R9.17": "BFGS makes H_A satisfy it",
+    "R9.19": "moving averages of the change of h and of 𝒟h, means over examples and positions",
+    "R9.20": "damp that pair: D_P D_LM, or double damping without improvement #1",
+    "R9.21": "BFGS, or L-BFGS, makes H_G satisfy it",
+}
+
+_ALGORITHM_12 = {
+    "R12.1": "the default numbers",
+    "R12.3": "count the step",
+    "R12.5": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+    "R12.7": "its momentum, as a heavy ball",
+    "R§3.7.2": "batch normalisation: momentum of γ and β, and a step of α along it",
+    "R12.8": "the direction: the momentum between the two inverses",
+    "R12.9": "move W̄ by −α along it, plus γW̄ where weight decay is on",
+    "R12.11": "in every T_1-th step",
+    "R12.12": "backward once more, with targets drawn from the predictive distribution (the data's, for empirical factors)",
+    "R12.14": "moving averages of the sum over positions of a aᵀ, and of the mean over positions of 𝒟h 𝒟hᵀ",
+    "R12.17": "in every T_2-th step the inverses of both (line 19), damped by π√λ and √λ/π",
+}
+
 _ALGORITHM_15 = {
     "R15.1": "the default numbers",
     "R15.3": "count the step",
@@ -54,6 +90,24 @@ _ALGORITHM_15 = {
     "R15.16": "their inverses, each with ε on its diagonal",
     "R15.18": "the direction: the momentum times the inverse of every mode",
     "R15.19 R15.20": "move W by −α along it and along γW",
+}
+
+_ALGORITHM_23 = {
+    "R23.2": "count the step",
+    "R§5.2.3": "λ is λ_LM and the small τ (and the weight of the penalty, whose Hessian is ηI)",
+    "R§5.4.1": "forward over the mini-batch S₁",
+    "R23.3": "the examples S₂ ⊆ S₁ from which the curvature is taken",
+    "R23.4": "the gradient over S₁",
+    "R(5.5)": "ρ: how far f falls at θ + p, over S₁, and how far its quadratic model foretells that it falls",
+    "R23.6": "λ_LM is boosted where ρ < ε, dropped where ρ > 1 − ε",
+    "R§5.6": "is the step taken? always, or if ρ ≥ η (Theorem 6)",
+    "R23.7": "move W̄ by α along p",
+}
+_WOODBURY = _ALGORITHM_23 | {
+    "R§5.8": "one block for all layers, or one a layer",
+    "R§5.3.1": "the rows J of which B = (1/N₂) JᵀJ: Algorithm 20 in its partial mode, nothing is formed",
+    "R(5.6)": "D = λI + (1/N₂) JJᵀ by Algorithm 22, the rows times g, and D⁻¹ of that",
+    "R23.5 R(5.6)": "p = −(1/λ)(g − (1/N₂) JᵀD⁻¹Jg)",
 }
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -100,6 +154,21 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R7.10": "in the first T steps and in every T-th",
         "R7.11": "the inverses of both, damped by √λ",
     },
+    "kbfgs": _ALGORITHM_9,
+    "kbfgs_l": _ALGORITHM_9,
+    "kbfgs_l_exact": {
+        "R10.2": "count the step",
+        "R10.4": "forward and backward over the mini-batch: the gradient in W̄, summed over positions",
+        "R10.6": "the direction: the gradient between the two inverses",
+        "R10.7": "move W̄ by −α along it",
+        "R10.9": "forward and backward again on the same mini-batch, at the new parameters",
+        "R10.12": "the mini-batch's A, and the inverse of it with its damping",
+        "R10.14": "moving averages of the change of h and of 𝒟h, means over examples and positions",
+        "R10.15": "damp that pair with H = I/λ_G",
+        "R10.16": "keep it for L-BFGS",
+    },
+    "kfac": _ALGORITHM_12,
+    "kfac_ef": _ALGORITHM_12,
     "tnt": _ALGORITHM_15,
     "tnt_ef": _ALGORITHM_15,
     "tnt_ideal": {
@@ -120,6 +189,67 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R16.15 R16.16": "move W by −α along it and along γW",
     },
     "block_fisher": {"R§4.3.4": "moving averages of gradient and full Fisher blocks; a step along their quotient"},
+    "smw_gn": _WOODBURY,
+    "smw_ng": _WOODBURY,
+    "smw_ng_bd": _WOODBURY,
+    "hessian_free": _ALGORITHM_23 | {
+        "R§5.2.3": "λ is λ_LM and the small τ",
+        "R(5.2)": "a product with B: Algorithm 19, the output Hessians, Algorithm 21",
+        "R23.5": "conjugate gradients on (B + λI)p = −g, ended early",
+    },
+    "single.jacobian_product": {
+        "R19.3 R19.4": "the weights, and the direction's",
+        "R19.5": "the input does not move",
+        "R19.6": "layer by layer",
+        "R19.7": "h moves with the weights, with what comes in, and with the bias",
+        "R19.8": "φ′ takes that through the activation",
+        "R19.10": "how the output moves",
+    },
+    "single.partial_transposed_product": {
+        "R20.3": "the weights",
+        "R20.4": "start from x at the output",
+        "R20.5": "layer by layer, from the last",
+        "R20.6": "φ′ takes it back through the activation",
+        "R20.7": "and Wᵀ to the layer before",
+    },
+    "single.packed": {
+        "R20.8": "the part of W is an outer product",
+        "R20.9": "that of b is ĥ itself",
+        "R20.11": "all of them",
+    },
+    "single.transposed_product": {
+        "R21.1": "start from V at the output",
+        "R21.2": "layer by layer, from the last",
+        "R21.3": "φ′ takes it back through the activation",
+        "R21.4": "and Wᵀ to the layer before",
+        "R21.5": "the part of W is an outer product",
+        "R21.6": "that of b is ĥ itself",
+    },
+    "single.block_matrix": {
+        "R22.3": "for every example",
+        "R22.4": "and every output",
+        "R22.5": "ĥ of all layers: Algorithm 20 in its partial mode, for a unit vector",
+        "R22.9": "for every layer",
+        "R22.10": "and every example",
+        "R22.11": "its input and a 1",
+        "R22.12": "its ĥ, one column an output",
+        "R22.14": "the inputs of all examples",
+        "R22.15": "the ĥ of all examples, one example's columns together",
+        "R22.16": "the layer's part: products of inputs times products of ĥ",
+        "R22.18": "the sum over layers",
+    },
+    **{name: {
+        "W1.2": "the gradient on the mini-batch",
+        "W1.3": "its moving average u, which starts from the first gradient",
+        "W1.4": "in every τ-th step, from the first on",
+        "W1.5": "the second mini-batch",
+        "W1.6": "along u on that mini-batch: slope, curvature and third derivative, a number (or row) for each subset",
+        "W§4.2": "the cube roots of the absolute third derivatives",
+        "W(2)": "the step sizes: what minimises slope, curvature and cubic term together",
+        "W1.7": "their positive parts, averaged over the calls",
+        "W1.8": "move each subset by −λ times its step size along u",
+    } for name in ("grouped_newton", "newton", "cauchy")},
+    "cubic.step_sizes": {"W(2)": "the η of the largest ‖Dη‖ with (H̄ + (λ/2)‖Dη‖D²) η = ḡ"},
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
     "damping.powell_identity": {"R§2.3.1": "pull y towards s until sᵀỹ is at least μ sᵀs"},
@@ -147,6 +277,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "quasi_newton.dfp_H": {"R(2.11)": "the member φ = 0 of the Broyden family"},
     "quasi_newton.broyden_H": {"R(2.11)": "the member φ: DFP plus φ(yᵀHy) hhᵀ"},
     "quasi_newton.hessian_action_pair": {"R§2.4": "s is what H makes of the mean input, y what A makes of s"},
+    "quasi_newton.minibatch_action_pair": {
+        "R(3.14)": "s is what H makes of the mean input",
+        "R(3.14) R(3.15)": "y what A + λI makes of s: examples and positions one by one, without A",
+    },
     "tensors.vec": {"R§4.2.1": "the slices along the first mode one below the other, each vectorized likewise"},
     "tensors.vec_columns": {"R§5.2.1": "the columns one below the other"},
     "tensors.mat": {"R§4.2.1": "one row per slice along mode i"},

@@ -1,11 +1,11 @@
-"""L-BFGS without its loop: H = I updated by up to p pairs, in the compact form, applied to a matrix at once.
+"""L-BFGS without its loop: H = hI updated by up to p pairs, in the compact form, applied to a matrix at once.
 
 Paper    R Section 2.3 (L-BFGS implementation), which follows Byrd, Nocedal and Schnabel, *Representations of quasi-Newton
-         matrices* (1994), Theorem 2.2; R (2.12).
+         matrices* (1994), Theorem 2.2; R (2.12), where h = 1; R (3.16), where h = 1/λ_G.
 Symbols  S, Y (n, m) the stored pairs as columns, oldest first, m ≤ p; R (m, m) the upper triangle of SᵀY; D (m, m) its diagonal.
 
-    H = I + (S  Y) ( R⁻ᵀ(D + YᵀY)R⁻¹   −R⁻ᵀ ) ( Sᵀ )
-                   (     −R⁻¹            0  ) ( Yᵀ )
+    H = hI + (S  hY) ( R⁻ᵀ(D + hYᵀY)R⁻¹   −R⁻ᵀ ) ( Sᵀ  )
+                     (     −R⁻¹             0  ) ( hYᵀ )
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = Any
 
 
 class Memory(NamedTuple):
-    """The inverse Hessian that at most p pairs make of I; `memory @ X` applies it to a vector (n,) or a matrix (n, d).
+    """The inverse Hessian that at most p pairs make of hI; `memory @ X` applies it to a vector (n,) or a matrix (n, d).
 
     S, Y (n, m): one pair a column, the oldest first.
     """
@@ -28,30 +28,31 @@ class Memory(NamedTuple):
     S: Array
     Y: Array
     p: int
+    h: Any = 1
 
     def __matmul__(self, X: Array) -> Array:
-        S, Y, _ = self
+        S, Y, _, h = self
         m = S.shape[1]
         if m == 0:
-            return X
+            return h * X
         xp = namespace(S, X)
         both = xp.concat([S, Y], axis=1)
         inner = both.T @ X                                                                # R§2.3  (S Y)ᵀ X
         SY = S.T @ Y
         R = xp.triu(SY)
         RSX = xp.solve(R, inner[:m])                                                      # R§2.3  R⁻¹ Sᵀ X
-        top = xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])                 # R§2.3  R⁻ᵀ ((D + YᵀY) R⁻¹Sᵀ − Yᵀ) X
-        return X + both @ xp.concat([top, -RSX])                                          # R§2.3
+        top = xp.solve(R.T, (SY * xp.eye(m) + h * (Y.T @ Y)) @ RSX - h * inner[m:])       # R§2.3  R⁻ᵀ ((D + hYᵀY) R⁻¹Sᵀ − hYᵀ) X
+        return h * X + both @ xp.concat([top, -h * RSX])                                  # R§2.3
 
 
-def empty(n: int, p: int, like: Array) -> Memory:
-    """No pairs of vectors of length n yet: H = I.
+def empty(n: int, p: int, like: Array, h: Any = 1) -> Memory:
+    """No pairs of vectors of length n yet: H = hI, h > 0.
 
     Raises   ValueError unless p is a positive integer.
     """
     expect(isinstance(p, int) and p >= 1, "p", "a positive integer", "it counts pairs", p)
     none = namespace(like).zeros((n, 0))
-    return Memory(none, none, p)
+    return Memory(none, none, p, h)
 
 
 def updated(H: Any, s: Array, y: Array) -> Any:
@@ -70,4 +71,4 @@ def updated(H: Any, s: Array, y: Array) -> Any:
     curvature(s, y)
     xp = namespace(H.S, s, y)
     S, Y = (xp.concat([M[:, max(0, M.shape[1] - H.p + 1):], v[:, None]], axis=1) for M, v in ((H.S, s), (H.Y, y)))
-    return Memory(S, Y, H.p)
+    return Memory(S, Y, H.p, H.h)

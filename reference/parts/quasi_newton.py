@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ...arrays import namespace
 from ...arrays.checks import check_number, check_spd, check_vectors, checked
 from ...arrays.errors import expect
+from .kronecker import mean
 
 Array = Any
 
@@ -42,6 +43,18 @@ def _action(given: dict[str, Any]) -> dict[str, Any]:
         check_spd(name, given[name], given["a"].shape[0])
     namespace(*given.values())
     return given
+
+
+def _minibatch_action(given: dict[str, Any]) -> dict[str, Any]:
+    """Checks H, a and λ."""
+    H, a, lam = given.values()
+    xp = namespace(H, a)
+    expect(a.ndim == 3 and a.shape[0] > 0 and a.shape[1] > 0, "a", "shape (N, P, n) with N, P >= 1", "A is a mean over examples",
+           f"shape {tuple(a.shape)}")
+    expect(xp.all_finite(a), "a", "finite numbers", "nan and inf would spread", "nan or inf")
+    check_spd("H", H, a.shape[2])
+    check_number("lam", lam, lambda lam: lam > 0, "a positive number", "it makes A positive definite")
+    return given | {"lam": xp.const(lam)}
 
 
 def curvature(s: Array, y: Array) -> Any:
@@ -112,4 +125,17 @@ def hessian_action_pair(H: Array, a: Array, A: Array) -> Pair:
     """
     s = H @ a                                                                         # R§2.4
     y = A @ s                                                                         # R§2.4
+    return Pair(s, y)
+
+
+@checked(_minibatch_action)
+def minibatch_action_pair(H: Array, a: Array, *, lam: Any) -> Pair:
+    """The pair s = Hâ, y = As + λs of a mini-batch (R (3.14)), without forming A = E_n[Σ_t a_t a_tᵀ] (R (3.15)).
+
+    Takes    H (n, n) symmetric positive definite, an approximation of A⁻¹; a (N, P, n), N examples and P positions; lam > 0.
+    Ensures  s = Hâ with â the mean of a over examples and positions; y = (A + λI)s.
+    """
+    rows = namespace(a).reshape(a, (-1, a.shape[-1]))
+    s = H @ mean(a)                                                                   # R(3.14)
+    y = rows.T @ (rows @ s) / a.shape[0] + lam * s                                    # R(3.14) R(3.15)
     return Pair(s, y)

@@ -383,7 +383,7 @@ def test_joined_and_split_are_inverse_and_the_bias_is_the_last_column():
     problem = rational_problem((2, 3, 1), ("relu", "linear"), 8)
     W_b = joined(problem.params)
     assert lists(W_b) == weights(problem.params)
-    assert lists(split(W_b)) == lists(problem.params)
+    assert lists(split(problem.params, W_b)) == lists(problem.params)
     assert all(lists(join(layer)) == lists(W) for layer, W in zip(problem.params, W_b, strict=True))
 
 

@@ -75,3 +75,33 @@ def test_what_the_experiments_page_says_of_TNT():
     assert lowest["kfac20"] < lowest["tnt"] < min(lowest[method] for method in ("tnt_ef", "adam", "shampoo", "sgd_m"))
     assert max(spent[method] for method in ("adam", "sgd_m")) < min(spent[method] for method in ("tnt", "shampoo", "kfac20"))
     assert next(run["hyper"]["eps"] for run in runs if run["method"] == "shampoo") == 0.1
+def test_what_the_experiments_page_says_of_interactions():
+    found = json.loads((pages.ROOT / "examples/results/interactions.json").read_text())
+    facts, lenet, vgg, deep = found["facts"], *(found["facts"][name] for name in ("LeNet-5", "VGG", "deep MLP"))
+    both = [facts[name][when] for name in facts for when in ("start", "end")]
+    assert min(f["H off the diagonal"] for f in both) > 0.5
+    assert min(f["H_WW far off"] for f in both) > 0.4
+    assert [f["H_inv off the diagonal"] < f["H off the diagonal"] for f in both] == [False, *[True] * 5]
+    with_others = [sum(row) - 1 for row in lenet["start"]["H_WW"]]
+    assert min(with_others) == with_others[0]
+    for eta in found["eta"].values():
+        for now in eta:
+            assert sum(abs(b) > abs(W) for W, b in zip(now[::2], now[1::2], strict=True)) > len(now) / 4
+    for f in (lenet["end"], vgg["end"], deep["end"]):
+        sizes = [abs(x) for x in f["eta_W"]]
+        assert max(sizes) > 25 * min(sizes)
+    assert max(map(abs, lenet["end"]["eta_W"][:2])) < min(map(abs, lenet["end"]["eta_W"][2:]))
+    assert max(map(abs, vgg["end"]["eta_W"][4:6])) < min(map(abs, vgg["end"]["eta_W"][:2]))
+    assert min(map(min, deep["start"]["H_WW"])) > 0.7
+    assert deep["end"]["H_WW far off"] < deep["start"]["H_WW far off"] / 2
+    assert max(map(abs, deep["end"]["eta_b"])) == abs(deep["end"]["eta_b"][-1])
+    # what does not agree
+    assert deep["end"]["H_WW"][0][4] > 0.3
+    assert any(abs(after) < abs(before) for before, after in zip(*(deep[when]["eta_W"] for when in ("start", "end")), strict=True))
+    assert min(map(abs, deep["end"]["eta_W"])) < abs(deep["end"]["eta_W"][0])
+    assert all(f["start"]["negative eigenvalues"] > 0 for f in facts.values())
+    assert any(x < 0 for f in both for x in (*f["eta_W"], *f["eta_b"]))
+    assert found["trained"]["grouped_newton"]["choice"] == {"lam1": 1.0, "lam_int": 100.0}
+    lowest = {method: [min(losses) for losses in run["losses"]] for method, run in found["trained"].items()}
+    assert max(lowest["grouped_newton"]) < min(lowest["adam"])
+    assert max(lowest["grouped_newton"]) < 2 * max(lowest["kfac20"])

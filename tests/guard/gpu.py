@@ -10,41 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from parity import moved
 from stepgauge import verify
 from stepgauge.reference import METHODS
-from stepgauge.reference.parts.lbfgs import Memory
+from stepgauge.verify.adapters.reference import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "gpu.txt"
 
 
-def fetched(tree, cupy):
-    """`tree` with every device array on the host."""
-    if isinstance(tree, tuple | list):
-        return [fetched(branch, cupy) for branch in tree]
-    return cupy.asnumpy(tree) if isinstance(tree, cupy.ndarray) else tree
-
-
-def shown(trace, cupy):
-    """A trace by the names that the judge knows, on the host; a Memory as its S and its Y."""
-    found = {name: values for name, values in trace._asdict().items() if name not in ("theta", "W")}
-    memories = found.pop("H_g") if isinstance(found.get("H_g", [None])[0], Memory) else ()
-    found |= {"S": [H.S for H in memories], "Y": [H.Y for H in memories]} if memories else {}
-    return {name: fetched(values, cupy) for name, values in found.items()}
-
-
 def on_device(cupy):
     """The reference on CuPy's arrays, as a candidate."""
-    def candidate(case):
-        method = METHODS[case.method]
-        params, data, batches = moved((case.params, case.data, case.batches), cupy)
-        state = method.init(case.model, params, data, case.hyper)
-        for batch in batches:
-            params, state, trace = method.step(case.model, params, state, batch, case.hyper)
-            layers = {"W": fetched([layer.W for layer in params], cupy), "b": fetched([layer.b for layer in params], cupy)}
-            yield layers | shown(trace, cupy)
-
-    return candidate
+    return lambda case: reference(case, cupy.asarray, cupy.asnumpy)
 
 
 def judged(cupy, names=None, dtypes=("float32", "float64")):

@@ -10,9 +10,10 @@ from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
 from stepgauge.verify import cases
-from stepgauge.verify.cases import TRAPS
+from stepgauge.verify.cases import optional, suite
 
 DTYPES = ("float32", "float64")
+SMALL = {"newton": ("quadratic", "saddle")}
 VARIANTS = {"sgd_m": {"momentum": "heavy_ball"}, "kbfgs20": {"H_a_start": "identity", "double_grad": True}}
 
 
@@ -30,8 +31,8 @@ def trajectory(case, params, data, batches):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_step_alike(cupy, method, dtype):
-    everything = (*TRAPS, "schedule", *(["decay"] if "gamma" in METHODS[method].Hyper._fields else []))
-    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else ("plain", "labels")
+    everything = (*suite(method), *optional(method))
+    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else SMALL.get(method, ("plain", "labels"))
     chosen = list(cases(method, names, dtype))
     if method in VARIANTS:
         chosen.append(dataclasses.replace(chosen[0], hyper=chosen[0].hyper._replace(**VARIANTS[method])))
@@ -48,18 +49,33 @@ COPIES = {
     "rmsprop": {"plain": (9, 7), "labels": (11, 11)},
     "kbfgs20": {"plain": (4, 16), "labels": (4, 24)},
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
-    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
+    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 43)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
+    "kbfgs": {"plain": (8, 14), "labels": (10, 21)},
+    "kbfgs_l": {"plain": (8, 22), "labels": (10, 33)},
+    "kbfgs_l_exact": {"plain": (7, 18), "labels": (9, 27)},
+    "kfac": {"plain": (5, 5), "labels": (6, 17)},
+    "kfac_ef": {"plain": (5, 5), "labels": (6, 17)},
     "tnt": {"plain": (10, 13), "labels": (11, 26)},
     "tnt_ef": {"plain": (9, 7), "labels": (11, 26)},
     "tnt_ideal": {"plain": (3, 20), "labels": (3, 33)},
     "shampoo": {"plain": (8, 7), "labels": (28, 194)},               # "labels" has roots to compute: a question or two an iteration
     "block_fisher": {"plain": (3, 7), "labels": (3, 11)},
+    "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
+    "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
+    "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
+    "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
+    "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
+    "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
+    "cauchy": {"plain": (10, 23), "labels": (9, 32)},
 }
 
 
-@pytest.mark.parametrize("name", ["plain", "labels"])
-@pytest.mark.parametrize("method", METHODS)
+def test_copies_are_counted_for_every_method():
+    assert COPIES.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in COPIES for name in COPIES[method]])
 def test_copies_of_one_step(cupy, method, name):
     case, = cases(method, [name])
     params, data, batches = moved((case.params, case.data, case.batches), cupy)
@@ -165,7 +181,7 @@ PARTS = {
     "descend": (lambda s, y: descent.descend(s, y, namespace(s).const(0.5), 0.25), "sy"),
     "learning_rate": (lambda s: descent.learning_rate(descent.StepDecay(0.3, 0.7, 2), 5, s), "s"),
     "join": (lambda H, s: kronecker.join(nets.Layer(H, s)), "Hs"),
-    "split": (lambda H: kronecker.split([H]), "H"),
+    "split": (lambda H: kronecker.split((nets.Layer(H[:, :-1], H[0]),), [H]), "H"),
     "mean": (kronecker.mean, "T"),
     "second_moment": (kronecker.second_moment, "T"),
     "damped": (lambda A: kronecker.damped(A, namespace(A).const(0.5)), "A"),

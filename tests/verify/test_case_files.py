@@ -14,7 +14,7 @@ from stepgauge import nets, verify
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts.descent import StepDecay
 from stepgauge.verify import Case, Layout
-from stepgauge.verify.cases import HYPER, OPTIONAL, TRAPS
+from stepgauge.verify.cases import HYPER, TRAPS, optional, suite
 
 REAL = mpmath.MPContext()
 REAL.prec = 200
@@ -36,7 +36,7 @@ def same(x, y):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_case_survives_the_folder_to_the_bit(method, tmp_path):
-    names = (*TRAPS, *OPTIONAL) if method == "adam" else [name for name in TRAPS if name != "digits"]
+    names = (*suite(method), *optional(method)) if method == "adam" else [name for name in suite(method) if name != "digits"]
     for case in verify.cases(method, names, "float32" if method == "sgd_m" else "float64"):
         folder = tmp_path / case.name
         case.save(folder)
@@ -503,7 +503,7 @@ def test_suites_are_made_the_same_every_time_and_none_shares_arrays():
 
 
 def test_every_case_sets_the_trap_that_its_line_claims():
-    cases = {case.name: case for case in verify.cases("sgd_m", (*TRAPS, *OPTIONAL))}
+    cases = {case.name: case for case in verify.cases("sgd_m", (*TRAPS, *optional("sgd_m")))}
     outputs = {name: [nets.forward(case.model, case.params, batch.x) for batch in case.batches] for name, case in cases.items()}
 
     widths = [3, 4, 2]

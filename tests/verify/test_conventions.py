@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from stepgauge import verify
 from stepgauge.reference import METHODS
+from stepgauge.reference.parts.damping import dp_dlm
+from stepgauge.verify.adapters.reference import shown
 from stepgauge.verify.check import _together
 from stepgauge.verify.conventions import CONVENTIONS
 from stepgauge.verify.procedures import PROCEDURES
 from stepgauge.verify.source import instrument
 
 FIRST_ORDER = ["sgd_m", "adam", "rmsprop"]
-SINGLE = [(method, convention) for method in FIRST_ORDER for convention in CONVENTIONS[method]]
+SINGLE = [(method, convention) for method in METHODS for convention in CONVENTIONS[method]]
 PAIRS = [(method, _together(pair)) for method in FIRST_ORDER for pair in itertools.combinations(CONVENTIONS[method], 2)
          if _together(pair) is not None and _together(pair).legitimate]
 OF_PROCEDURES = [(name, convention) for name in PROCEDURES for convention in CONVENTIONS.get(name, ())]
@@ -28,28 +30,35 @@ def text(case):
     return case.text if hasattr(case, "text") else str(case)
 
 
-def candidate_under(method, convention, *, show=True):
-    module = METHODS[method]
+STARTS = {"zeros": np.zeros_like, "ones": np.ones_like, "eye": lambda x: np.eye(len(x))}
 
+
+def candidate_under(method, convention, *, show=True):
+    """The reference with a convention in it, on floats."""
     def candidate(case):
-        step = instrument(module, _identity, convention.rewrites)["step"]
-        params, state = case.params, module.init(case.model, case.params, case.data, case.hyper)
-        state = state._replace(**{name: tuple(getattr(np, f"{what}_like")(x) for x in getattr(state, name))
+        source = instrument(sys.modules[METHODS[method].step.__module__], _identity, convention.rewrites)
+        source["dp_dlm"] = dp_dlm
+        params, state = case.params, source["init"](case.model, case.params, case.data, case.hyper)
+        state = state._replace(**{name: tuple(STARTS[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
         for batch in case.batches:
-            params, state, trace = step(case.model, params, state, batch, case.hyper)
-            shown = {name: list(values) for name, values in trace._asdict().items() if name != "theta"}
-            yield {"W": [layer.W for layer in params], "b": [layer.b for layer in params], **(shown if show else {})}
+            params, state, trace = source["step"](case.model, params, state, batch, case.hyper)
+            yield shown(params, trace) if show else shown(params)
 
     return candidate
 
 
 def suite(method, convention):
-    """Three plain steps; with heavy ball as the paper's way where the convention is the moving average."""
-    case, = verify.cases(method, ["plain"])
-    heavy = method == "sgd_m" and "moving average" in convention.text
-    return [dataclasses.replace(case, batches=case.batches[:3],
-                                hyper=case.hyper._replace(momentum="heavy_ball") if heavy else case.hyper)]
+    """Four steps of a case, with hyper-parameters, under which the convention makes a difference."""
+    name = next((case for words, case in {"positions": "images", "evenly": "images", "batch normalisation": "normalised",
+                                          "no pair": "labels"}.items() if words in convention.text), "plain")
+    case, = verify.cases(method, [name])
+    hyper = {"momentum": "heavy_ball"} if method == "sgd_m" and "moving average" in convention.text else {}
+    if "+ 1" in convention.text:
+        hyper = {"T": 2} if "T" in case.hyper._fields else {"T_1": 2, "T_2": 2}
+    if any(words in convention.text for words in ("undamped", "no pair", "D_P D_LM with H_G")):
+        hyper = {"mu1": 0.8}
+    return [dataclasses.replace(case, batches=case.batches[:4], hyper=case.hyper._replace(**hyper))]
 
 
 @pytest.mark.parametrize(("method", "convention"), SINGLE, ids=text)
@@ -61,13 +70,17 @@ def test_a_convention_is_named_and_a_slip_is_named_as_the_cause(method, conventi
         assert f"Convention: {convention.text}" in " ".join(str(report).replace("│", " ").split())
     else:
         assert (report.verdict, report.ok) == ("FAIL", False)
-        assert set(report.failing) == {key.rpartition(".")[2] for key in convention.rewrites}
-        assert report.divergence.quantity == next(iter(convention.rewrites))
+        named = convention.names() & set(METHODS[method].LINES)
+        assert set(report.failing) & named or not named
         assert f"Cause: {convention.text}" in " ".join(str(report).replace("│", " ").split())
 
 
+UNSEEN = ("the pair of G is added up", "no pair")     # a factor on s and y changes no update; the last pair no parameter yet
+
+
 @pytest.mark.parametrize(("method", "convention"), [
-    (method, convention) for method, convention in SINGLE if not convention.start][::4], ids=text)
+    (method, convention) for method, convention in SINGLE
+    if not convention.start and not any(words in convention.text for words in UNSEEN)][::4], ids=text)
 def test_parameters_alone_are_enough_to_name_it(method, convention):
     report = verify.check(method, candidate_under(method, convention, show=False), suite(method, convention))
     assert report.explanations == (convention.text,)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stepgauge import nets, verify
 from stepgauge.reference import METHODS
-from stepgauge.verify.cases import OPTIONAL, TRAPS
+from stepgauge.verify.cases import TRAPS, optional
 from stepgauge.verify.conventions import CONVENTIONS
 from stepgauge.verify.replay import FORMULA, GREY, ROUNDING, compare, replay, rounding_ratio, settled, worst
 from stepgauge.verify.runner import run
@@ -29,7 +29,7 @@ SHOWN = {"everything": None, "state": ("g_h", "m", "v"), "parameters": ()}
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("method", FIRST_ORDER)
 def test_right_code_passes_every_case_and_every_line_is_covered(mine, method, dtype):
-    names = [name for name in (*TRAPS, *OPTIONAL) if dtype == "float64" or name != "digits"]
+    names = [name for name in (*TRAPS, *optional(method)) if dtype == "float64" or name != "digits"]
     cases = verify.cases(method, names, dtype)
     report = verify.check(method, mine(start=True), cases)
     assert {case.case: case.verdict for case in report.cases} == dict.fromkeys(names, "PASS")

@@ -190,15 +190,15 @@ SLIPS = {
             ("_through", "record.shortcut, z, params", "record.shortcut, inner, params", "the shortcut behind the layers"),
             ("_back", "else inner + beside", "else inner", "nothing back through the shortcut"),
             ("_back", "[*g_beside, *g_inner]", "[*g_inner, *g_beside]", "g of the branches exchanged"),
-            ("_gradient", "xp.reshape(D[:, :-1], layer.W.shape)", "xp.reshape(D[:, 1:], layer.W.shape)",
+            ("_gradient", "reshape(D[:, :-1], layer.W.shape)", "reshape(D[:, 1:], layer.W.shape)",
              "the bias column in front"),
         ],
         "nets/test_cnn_exact.py::test_theorem_3_gradient": [
             ("weight_gradient", "/ g.shape[0]", "/ g.shape[0] / g.shape[1]", "a mean over positions"),
         ],
         "nets/test_cnn_batch_norm.py::test_the_passes_are_the_loops_over_pixels": [
-            ("_gradient", "xp.sum(g * x_h, axis=0) / N", "xp.sum(g * x_h, axis=0) / g.shape[0]", "dγ as a mean over positions"),
-            ("_gradient", "xp.sum(g, axis=0) / N", "xp.sum(g, axis=0)", "dβ as a sum over examples"),
+            ("norm_gradient", "xp.sum(g * x_h, axis=0) / N", "xp.sum(g * x_h, axis=0) / g.shape[0]", "dγ as a mean over positions"),
+            ("norm_gradient", "xp.sum(g, axis=0) / N", "xp.sum(g, axis=0)", "dβ as a sum over examples"),
         ],
         "nets/test_cnn_batch_norm.py::test_statistics_of_several_batches_are_those_of_all_data": [
             ("_over_all", "sum(n * part.mean for", "sum(sum(sizes) / len(sizes) * part.mean for",
