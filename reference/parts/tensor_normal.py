@@ -8,7 +8,7 @@ Departs  DEV-TNT-4: Ũ_i = 0 where the statistics are 0. DEV-TNT-6: the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ def moments(U: Iterable[Array]) -> tuple[Array, ...]:
 
 
 @checked(_prepare)
-def identify(E: Iterable[Array], i: int = 1) -> Identified:
+def identify(E: Sequence[Array], i: int = 1) -> Identified:
     """Ũ_1, …, Ũ_k and c_0 from E[G⁽¹⁾], …, E[G⁽ᵏ⁾] (R (4.10)); zeros from zeros (DEV-TNT-4).
 
     Takes    E: k symmetric positive semidefinite matrices (d_i, d_i), all of one trace, which is E‖G‖²; i: the mode whose trace
