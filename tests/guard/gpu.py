@@ -14,6 +14,7 @@ from parity import moved
 from stepgauge import verify
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts.lbfgs import Memory
+from stepgauge.verify.cases import suite
 
 PAGE = Path(__file__).parents[2] / "docs" / "gpu.txt"
 
@@ -27,7 +28,7 @@ def fetched(tree, cupy):
 
 def shown(trace, cupy):
     """A trace by the names that the judge knows, on the host; a Memory as its S and its Y."""
-    found = {name: values for name, values in trace._asdict().items() if name not in ("theta", "W")}
+    found = {name: values for name, values in trace._asdict().items() if name not in ("theta", "W") and values is not None}
     memories = found.pop("H_g") if isinstance(found.get("H_g", [None])[0], Memory) else ()
     found |= {"S": [H.S for H in memories], "Y": [H.Y for H in memories]} if memories else {}
     return {name: fetched(values, cupy) for name, values in found.items()}
@@ -41,17 +42,19 @@ def on_device(cupy):
         state = method.init(case.model, params, data, case.hyper)
         for batch in batches:
             params, state, trace = method.step(case.model, params, state, batch, case.hyper)
-            layers = {"W": fetched([layer.W for layer in params], cupy), "b": fetched([layer.b for layer in params], cupy)}
-            yield layers | shown(trace, cupy)
+            layers = {name: fetched([getattr(layer, name) for layer in params if hasattr(layer, name)], cupy)
+                      for name in ("W", "b", "gamma", "beta")}
+            yield {name: values for name, values in layers.items() if values} | shown(trace, cupy)
 
     return candidate
 
 
 def judged(cupy, names=None, dtypes=("float32", "float64")):
-    """(method, dtype, verdict) of every suite."""
+    """(method, dtype, verdict) of every suite, or of the named cases of it (its first, where it has none of them)."""
     for method in METHODS:
+        chosen = [name for name in names or suite(method) if name in suite(method)] or suite(method)[:1]
         for dtype in dtypes:
-            yield method, dtype, verify.check(method, on_device(cupy), verify.cases(method, names, dtype)).verdict
+            yield method, dtype, verify.check(method, on_device(cupy), verify.cases(method, chosen, dtype)).verdict
 
 
 def page(cupy, device, results):
