@@ -214,7 +214,7 @@ SLIPS = {
         ],
         "nets/test_passes_exact.py::test_the_passes_are_the_loops_over_units": [
             ("weight_gradient", " / g.shape[0]", "", "a sum over examples for their mean"),
-            ("backward", "sum(value) / tape.output.shape[0]", "sum(value)", "the loss is a sum over examples"),
+            ("mean_loss", "sum(value) / output.shape[0]", "sum(value)", "the loss is a sum over examples"),
         ],
         "nets/test_passes_multiprecision.py::test_value_gradient_and_hessian_of_losses": [
             ("output_hessian", "hessian(output)", "hessian(output) / output.shape[0]", "the mean over examples once too often"),
