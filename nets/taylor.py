@@ -89,8 +89,8 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
     """
     label, S = labels(params, partition), len(partition)
     theta, u = tensors(params), _direction(params, u)
-    moved, x, y = _lifted(theta, [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 3)
-    moved = layers(moved, params)
+    lifted, x, y = _lifted(theta, [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 3)
+    moved = layers(lifted, params)
     tape = forward(model, moved, x)
     loss = mean_loss(model, tape.output, y)
     D3_diag = stacked([_coefficient(loss, s, 3) * factorial(3) for s in range(S)])                          # W§4.2

@@ -98,8 +98,8 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng", "smw_ng_bd",
-                 "hessian_free", "grouped_newton", "cauchy")
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng",
+                 "smw_ng_bd", "hessian_free", "grouped_newton", "cauchy")
 """The methods whose suite has images."""
 
 SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
@@ -109,7 +109,8 @@ SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
 """The methods whose batches have a second one, of one example more, as their `curvature`."""
 
 LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
-            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)), **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
+            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)),
+            **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
 """What a method refuses (batch normalisation), is too large for (expectations over all targets, matrices of all weights), or has no
 curvature to divide by in (saturated probabilities)."""
 

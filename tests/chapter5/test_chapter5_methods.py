@@ -246,6 +246,19 @@ def test_preconditioned_steps_are_those_of_the_scaled_system():
         assert list(found.x[0][:, 0]) == list(np.array(y, dtype=object) / S)
 
 
+def test_conjugate_gradients_may_go_on_after_convergence():
+    """In float32 the residual fades until dᵀGd is 0 where rᵀr is not: the last x is kept, not divided by 0."""
+    G = np.array([[np.float32(1) / 16]])
+    met = 0
+    for power in range(-149, -139):
+        b = np.array([[2 ** (power / 2)]], dtype=np.float32)
+        with np.errstate(under="ignore"):
+            met += bool((b * b).sum() > 0 and (b * (G @ b)).sum() == 0)
+            found = cg.conjugate_gradient(lambda X: (G @ X[0],), (b,), iterations=250, progress=0)
+        assert np.isfinite(found.x[0]).all()
+    assert met
+
+
 def test_conjugate_gradients_end_early_by_martens_rule():
     """k = max(10, i/10) steps must lower φ by the share kε."""
     rng = np.random.default_rng(15)

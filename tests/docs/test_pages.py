@@ -106,3 +106,21 @@ def test_what_the_experiments_page_says_of_interactions():
     lowest = {method: [min(losses) for losses in run["losses"]] for method, run in found["trained"].items()}
     assert max(lowest["grouped_newton"]) < min(lowest["adam"])
     assert max(lowest["grouped_newton"]) < 2 * max(lowest["kfac20"])
+def test_what_the_experiments_page_says_of_gauss_newton():
+    runs = json.loads((pages.ROOT / "examples/results/gauss_newton.json").read_text())["runs"]
+    for name in ("one", "two", "parity"):
+        loss, spent = ({run["method"]: run[what][-1] for run in runs if run["set"] == name} for what in ("losses", "seconds"))
+        assert name == "one" or spent["smw_gn"] < spent["hessian_free"]
+        assert loss["smw_gn"] < min(loss["smw_ng"], loss["smw_ng_bd"])
+        assert min(loss, key=loss.get) == "kfac20"
+    found = {(run["set"], run["method"]): run for run in runs}
+    for name in ("one", "two", "parity"):
+        gn, hf = found[name, "smw_gn"], found[name, "hessian_free"]
+        assert all(abs(a - b) < 0.01 * a for a, b in zip(gn["losses"], hf["losses"], strict=True))
+    one = {method: run["losses"][-1] for (name, method), run in found.items() if name == "one"}
+    assert min(one.values()) < one["sgd_m"] < max(one.values())
+    two = {method: run["losses"][-1] for (name, method), run in found.items() if name == "two"}
+    assert two["sgd_m"] > 3 * max(loss for method, loss in two.items() if method != "sgd_m")
+    errors = {method: run["errors"][-1] for (name, method), run in found.items() if name == "one"}
+    assert (min(errors, key=errors.get), max(errors, key=errors.get)) == ("smw_gn", "kfac20")
+    assert [round(100 * errors[method], 1) for method in ("smw_gn", "kfac20")] == [2.2, 3.1]

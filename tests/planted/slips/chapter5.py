@@ -190,7 +190,7 @@ SLIPS = {
         f"{STEPS}[smw_gn-two layers-penalty]": [
             ("here_and_ahead", "f + half * inner(W, W)", "f", "f(θ) without the penalty"),
             ("R(5.5)", "for output in (tape.output, ahead)", "for output in (ahead, tape.output)", "before and after exchanged"),
-            ("R(5.5)", "split(W_p, params)", "params", "f(θ) for f(θ + p)"),
+            ("R(5.5)", "split(params, W_p)", "params", "f(θ) for f(θ + p)"),
         ],
         f"{DAMPING}::test_lambda_follows_rho": [
             ("R§5.2.3", "rho > 1 - eps", "rho > eps", "ρ > ε for ρ > 1 − ε"),
@@ -205,11 +205,14 @@ SLIPS = {
     },
     "reference.parts.conjugate_gradient": {
         f"{METHODS}::test_conjugate_gradients_end_after_rank_steps[6-2]": [
-            ("R§5.3", "ry / inner(d, Gd)", "ry / inner(d, d)", "G is left out of the step length"),
+            ("R§5.3", "ry / dGd", "ry / inner(d, d)", "G is left out of the step length"),
             ("R§5.3", "plus(x, alpha, d), plus(r, -alpha, Gd)", "plus(x, alpha, d), plus(r, alpha, Gd)", "the residual grows"),
             ("R§5.3", "inner(r, y) / ry, inner(r, y)", "ry / inner(r, y) if inner(r, y) > 0 else 0, inner(r, y)", "β upside down"),
             ("R§5.3", "plus(y, beta, d)", "plus(y, -beta, d)", "the wrong sign of β"),
             ("conjugate_gradient", "if not ry > 0:", "if not ry > 99:", "it ends too early"),
+        ],
+        f"{METHODS}::test_conjugate_gradients_may_go_on_after_convergence": [
+            ("conjugate_gradient", "if not dGd > 0:", "if not dGd >= 0:", "0/0 once d has faded"),
         ],
         f"{METHODS}::test_preconditioned_steps_are_those_of_the_scaled_system": [
             ("preconditioned", "r / M, r, M", "r * M, r, M", "M for its inverse"),
