@@ -156,7 +156,7 @@ SLIPS = {
     },
     "reference.parts.kronecker": {
         f"{STEPS}[narrow-kbfgs20]": [
-            ("join", "(layer.W.shape[0], -1)), layer.b[:, None]]", "(layer.W.shape[0], -1)), layer.b[:, None]][::-1]", "the bias column in front"),
+            ("join", "layer.b[:, None]]", "layer.b[:, None]][::-1]", "the bias column in front"),
             ("split", "nets.Layer(W[:, :-1], W[:, -1])", "nets.Layer(W[:, 1:], W[:, 0])", "the bias column in front"),
             ("means", "batch.y)", "batch.y_sampled)", "sampled targets in the second pass"),
             ("second_moment", "rows.T @ rows / x.shape[0]", "rows.T @ rows", "a sum over examples for their mean"),
