@@ -53,7 +53,7 @@ COPIES = {
     "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
     "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
     "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
-    "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
+    "hessian_free": {"plain": (5, 22), "labels": (5, 26)},
 }
 
 
