@@ -5,7 +5,7 @@ Symbols  φ_l activation, h_l pre-activation, a_l (chapter 2) or v^(l) (chapter 
          x₂, e_j the j-th unit vector.
 Departs  ERR-3: line 4 of Algorithm 1 multiplies by W_lᵀ, whose last row belongs to the bias and must be left out.
          ERR-4: line 10 of Algorithm 18 prints g (vᵀ) for two row vectors; the gradient of W is the outer product g vᵀ.
-         ERR-65: line 7 of Algorithm 19 prints W₁ v₁ for W₁ v.
+         ERR-56: line 7 of Algorithm 19 prints W₁ v₁ for W₁ v.
 
 These are the definitions; `nets.forward`, `nets.backward` and `nets.jacobian` do the same for a batch.
 """
@@ -100,7 +100,7 @@ def jacobian_product(theta: Any, activations: Any, h: Any, v: Any, theta_1: Any)
     W, (W_1, b_1) = [layer[0] for layer in theta], zip(*theta_1, strict=True)                   # R19.3 R19.4
     v_1 = xp.zeros_like(v[0])                                                                   # R19.5
     for l in range(len(W)):                                                                     # R19.6
-        h_1 = W_1[l] @ v[l] + W[l] @ v_1 + b_1[l]                                               # R19.7  ERR-65: W₁ v, not W₁ v₁
+        h_1 = W_1[l] @ v[l] + W[l] @ v_1 + b_1[l]                                               # R19.7  ERR-56: W₁ v, not W₁ v₁
         v_1 = ACTIVATIONS[activations[l]].d_phi(h[l]) * h_1                                     # R19.8
     return v_1                                                                                  # R19.10
 

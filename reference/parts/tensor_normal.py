@@ -77,7 +77,7 @@ def _prepare(given: dict[str, Any]) -> dict[str, Any]:
 
 @checked(_prepare)
 def moments(U: Iterable[Array]) -> tuple[Array, ...]:
-    """E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) for all i, where M = 0 (R (4.2); ERR-51).
+    """E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) for all i, where M = 0 (R (4.2); ERR-48).
 
     Takes    U: k matrices (d_i, d_i), one after the other.
     """

@@ -135,9 +135,9 @@ out. I is the number of coupled Newton iterations, each of which takes 3, 4, 5, 
 NOTES_4 = """\
 * **Memory: silent about the momentum** of Algorithm 15, line 10, and Algorithm 16, line 7, ∏ d_i entries. For k = 2 the printed
   Σ d_i² bounds it, for k ≥ 3 it does not: with all d_i = d the text's "k d² storage, which is less than that required by the
-  diagonal pre-conditioners" (R 4.6) leaves out d^k entries, as many as Adam's preconditioner has (ERR-58).
+  diagonal pre-conditioners" (R 4.6) leaves out d^k entries, as many as Adam's preconditioner has (ERR-55).
 * **"No greater than Shampoo's"** (R 4.1) fails for the work: the pass for sampled targets is extra, as the table itself has it
-  (ERR-57).
+  (ERR-54).
 * A root costs 3 to 5 inverses an iteration, tens of iterations each: with T_2 = 20 roots are the larger part of Shampoo's step in
   wide layers.
 
@@ -157,7 +157,7 @@ Table 2.2 above.
 
 NOTES_5 = """\
 * **D: silent about the inputs.** Σ_l m_l must begin with m_0: the products of inputs take N₂² m_0, which no printed term bounds
-  (ERR-68).
+  (ERR-59).
 * **SMW-GN: m_L N₂ n is more than it takes.** Only ĥ has to be found for every output, m_L N₂ Σ_{l≥2} m_l m_{l−1} without the first
   layer; the weights of the first layer, most of n, are met twice for every example, for Jg and for Jᵀd.
 * **HF**: H_i as a matrix takes N₂ m_L² an iteration, less than N₂ n where m_L ≤ m_1; vectors of length n do not count with N₂.

@@ -13,7 +13,7 @@ def test_polynomials_foretell_counts_elsewhere(name):
 
 @pytest.mark.parametrize("name", costs5.METHODS)
 def test_the_table_bounds_all_but_the_inputs(name):
-    """ERR-68: Σ_l m_l must begin with m_0, whose N₂² m_0 no printed term divides."""
+    """ERR-59: Σ_l m_l must begin with m_0, whose N₂² m_0 no printed term divides."""
     assert costs5.silent(name) == {(2, 1, 0, 0)}
     assert all(costs5.polynomials(name)["D"].terms[2, 1, 0, 0] == c for c in [costs5.total(name).terms[2, 1, 0, 0]])
 

@@ -149,7 +149,7 @@ in D, a bound on η; a direction that is not linear in gradients, as Adam's; wei
 differs inside a subset: coarser partitions (W Appendix G) are invariant under coarser scalings only.
 
 In floats "kept" means up to rounding where it means anything: a bias before a batch normalisation has u_s = 0 up to rounding,
-which the method blows up to a step of its own (ERR-85), another one in each parameterisation.
+which the method blows up to a step of its own (ERR-63), another one in each parameterisation.
 """
 
 

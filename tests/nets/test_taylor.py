@@ -68,7 +68,7 @@ def test_summaries_of_polynomial_nets_are_exact(name):
     assert (H_bar == expected.derivative(2)).all()
     assert (D3_diag == np.einsum("iii->i", expected.derivative(3))).all()
     assert all(isinstance(v, Fraction) for v in (*g_bar, *H_bar.ravel(), *D3_diag))
-    assert any(D3_diag) == (name in ("trivial", "roles"))    # a tensor alone enters such a loss quadratically (ERR-85)
+    assert any(D3_diag) == (name in ("trivial", "roles"))    # a tensor alone enters such a loss quadratically (ERR-63)
     assert (taylor.summary(model, params, batch, u, partition, 3) == expected.derivative(3)).all()
 
 

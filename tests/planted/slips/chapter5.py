@@ -31,7 +31,7 @@ SLIPS = {
             ("R19.3", "layer[0]", "-layer[0]", "the weights with the wrong sign"),
             ("R19.5", "xp.zeros_like(v[0])", "v[0]", "the input moves with itself"),
             ("R19.6", "range(len(W))", "range(1, len(W))", "the first layer is left out"),
-            ("R19.7", "W_1[l] @ v[l]", "W_1[l] @ v_1", "W₁ v₁ as printed (ERR-65)"),
+            ("R19.7", "W_1[l] @ v[l]", "W_1[l] @ v_1", "W₁ v₁ as printed (ERR-56)"),
             ("R19.7", " + b_1[l]", "", "the direction of the bias is left out"),
             ("R19.8", ".d_phi(h[l]) * h_1", ".phi(h[l]) * h_1", "φ for φ′"),
             ("R19.10", "return v_1", "return h_1 * 2", "h₁ twice"),
