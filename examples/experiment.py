@@ -203,7 +203,7 @@ def write(path, content):
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def picture(lines, rows, path, *, width=4.5, legend=0):
+def picture(lines, rows, path):
     """One column a problem, one row a pair (x, y) of names; one line a method.
 
     Takes    lines: {problem: {label: {name: values}}}. Says so, and draws nothing, where matplotlib is missing.
@@ -215,14 +215,17 @@ def picture(lines, rows, path, *, width=4.5, legend=0):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogFormatter
 
-    figure, axes = pyplot.subplots(len(rows), len(lines), figsize=(width * len(lines), 3.5 * len(rows)), squeeze=False)
+    figure, axes = pyplot.subplots(len(rows), len(lines), figsize=(4.5 * len(lines), 3.5 * len(rows)), squeeze=False)
     for column, (name, by_label) in enumerate(lines.items()):
         for row, (x, y) in enumerate(rows):
             for label, values in by_label.items():
                 axes[row, column].plot(values[x], values[y], label=label)
             axes[row, column].set(xlabel=x, ylabel=y, yscale="log")
+            axes[row, column].yaxis.set_major_formatter(LogFormatter())
+            axes[row, column].yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axes[0, column].set(title=name)
-        axes[legend, column].legend(fontsize=7, title="method (learning rate, damping)", title_fontsize=7)
+        axes[0, column].legend(fontsize=7, title="method (learning rate, damping)", title_fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
