@@ -121,13 +121,14 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Arra
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
-    _, g = _back(model.layers, LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y)), tape.kept, layers,
-                 bool(tape.stats))
+    _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats))
     return tuple(reversed(g))
 
 
 def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool) -> tuple[Array | None, list[Array]]:
     """D of the input of `records` from D of their output, or None where no trainable layer comes before; and g, last layer first.
+
+    Dz has C rows an example, those of one example together; C = 1 for the loss.
 
     Takes    layers: (l, (parameters, a, h)) of the trainable layers that are still to come, from the last to the first.
     """
@@ -140,7 +141,7 @@ def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool
             Dz = None if inner is None or beside is None else inner + beside
         elif isinstance(record, TRAINABLE):
             l, (layer, a, h) = next(layers)
-            g.append(namespace(Dz).reshape(Dz, h.shape))
+            g.append(namespace(Dz).reshape(Dz, (-1, *h.shape[1:])))
             Dz = RULES[type(record)].back(record, Dz, layer, a, keeps, fixed) if l > 0 else None
         else:
             Dz = RULES[type(record)].back(record, Dz, None, None, keeps, fixed)
@@ -178,13 +179,34 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """
     g = pre_gradients(model, params, tape, y)
     grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
-    value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(namespace(value).sum(value) / tape.output.shape[0], g, grad)
+    return Back(mean_loss(model, tape.output, y), g, grad)
+
+
+def mean_loss(model: Model, output: Array, y: Array) -> Array:
+    """The mean over examples of the loss, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    value = LOSSES[model.loss].value(output, targets(model.loss, output, y))
+    return namespace(value).sum(value) / output.shape[0]
+
+
+def output_gradient(model: Model, output: Array, y: Array) -> Array:
+    """∂loss/∂ŷ (N, m) of each example, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    return LOSSES[model.loss].gradient(output, targets(model.loss, output, y))
 
 
 def output_hessian(model: Model, output: Array) -> Array:
     """H_l (N, m, m): the Hessian of each example's loss in the network's output (R (1.4))."""
     return LOSSES[model.loss].hessian(output)
+
+
+def output_factor(model: Model, output: Array) -> Array:
+    """C (N, m, m) with CCᵀ = H_l for each example, from output (N, m): symmetric formulas for singular H_l too."""
+    return LOSSES[model.loss].factor(output)
 
 
 def predictive(model: Model, output: Array) -> Any:

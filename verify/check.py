@@ -14,7 +14,7 @@ from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import EXPLAINED, PAPER, Convention, by_tensor, replay, rounding_ratio, settled, worst
+from .replay import EXPLAINED, PAPER, Convention, annotated, by_tensor, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, run
 
@@ -77,7 +77,8 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
-        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case))
+        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case),
+                          whole=tuple(annotated(METHODS[self.case.method], "Array", "Array | None")))
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""

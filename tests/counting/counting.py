@@ -125,6 +125,15 @@ class Counting:
     def sqrt(self, x):
         return x._entrywise()
 
+    def tanh(self, x):
+        return x._entrywise()
+
+    def asarray(self, x):
+        return Sized(np.shape(x), self)
+
+    def broadcast_to(self, x, shape):
+        return Sized(shape, self)
+
     def inv(self, A):
         return self.counted("inverses", A.shape[0] ** 3, A.shape)
 

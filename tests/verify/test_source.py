@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from stepgauge import verify
 from stepgauge.reference import METHODS
+from stepgauge.verify.cases import suite
 from stepgauge.verify.procedures import PROCEDURES
 from stepgauge.verify.source import instrument, tagged_names, tags_by_line
 
@@ -142,8 +143,7 @@ def _bits(tree):
     return tree.tobytes() if isinstance(tree, np.ndarray) else tree
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", ["labels", "penalty"])
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in METHODS for name in (suite(method)[1], suite(method)[-1])])
 def test_stops_that_hand_back_what_they_get_change_no_bit_of_a_method(method, name):
     case, = verify.cases(method, [name])
     seen, stop = recorded()
