@@ -1,8 +1,9 @@
 """Truncated power series over any arithmetic: a value, and its Taylor coefficients along S directions at once.
 
-A `Series` stands for x(t) = x₀ + Σ_s (x_s1 t_s + x_s2 t_s² + … + x_sd t_s^d) with products of different t_s dropped: S series in one
-variable each that share their value, which is computed once. The lines of `nets` run on it unchanged, which makes Pearlmutter's
-R-operator of every line (d = 1) and Taylor propagation (any d); a Series may be made of Series, which keeps mixed products.
+A `Series` stands for x(t) = x₀ + Σ_s (x_s1 t_s + x_s2 t_s² + … + x_sd t_s^d) with products of different t_s dropped: S series in
+one variable each that share their value, which is computed once. The lines of `nets` run on it unchanged, which makes
+Pearlmutter's R-operator of every line (d = 1) and Taylor propagation (any d); a Series may be made of Series, which keeps mixed
+products.
 
     x y      Σ_{i+j=k} x_i y_j               x / y   q_k = (x_k − Σ_{j≥1} y_j q_{k−j}) / y₀
     f(x)     k y_k = Σ_{j≥1} j x_j w_{k−j}, where w = f′(x) is a series in y itself: exp y, tanh 1 − y², logistic y − y²
@@ -105,7 +106,8 @@ class Series:
         return self.space.lift(other) / self
 
     def __pow__(self, exponent: int) -> Series:
-        expect(isinstance(exponent, int) and exponent >= 0, "exponent", "an integer >= 0", "a power is a repeated product", exponent)
+        expect(isinstance(exponent, int) and exponent >= 0, "exponent", "an integer >= 0", "a power is a repeated product",
+               exponent)
         result = self.space.ones(self.shape)
         for _ in range(exponent):
             result = result * self
@@ -122,6 +124,11 @@ class Series:
 
     def __ge__(self, other: Any) -> Any:
         return self.value >= self.space.lift(other).value
+
+    def only(self, kept: Sequence[bool]) -> Series:
+        """The same series along the directions that are kept, and constant along the others."""
+        return Series(self.value, [ray if keep else [None] * len(ray) for ray, keep in zip(self.rays, kept, strict=True)],
+                      self.space)
 
     def truncated(self, order: int) -> Series:
         """The same series up to a lower order."""
@@ -213,8 +220,8 @@ class SeriesSpace:
                                       for x, part in zip(arrays, parts, strict=True)], axis=axis)
 
         return Series(joined([x.value for x in arrays]),
-                      [[joined(parts) for parts in zip(*rays, strict=True)] for rays in zip(*(x.rays for x in arrays), strict=True)],
-                      self)
+                      [[joined(parts) for parts in zip(*rays, strict=True)]
+                       for rays in zip(*(x.rays for x in arrays), strict=True)], self)
 
     def where(self, mask: Any, yes: Any, no: Any) -> Series:
         """`yes` or `no` entry by entry, with its coefficients."""

@@ -5,7 +5,7 @@
 
 The net is the MNIST autoencoder of R Table 2.4, batch 1000. For each method and dtype the columns are
 
-    step      median seconds of one step (with Trace; for kfac20 the mean of a period T, inverses included)
+    step      median seconds of one step (with Trace; for kfac20, tnt and shampoo the mean of a period T, inverses included)
     floor     the step's matrix products and factorisations alone, replayed at their real shapes
     stream    the bytes of optimizer state that one step must read or write, at the measured copy bandwidth
     ratio     step / (floor + stream)
@@ -36,13 +36,17 @@ from rich.table import Table
 from stepgauge import nets
 from stepgauge.arrays import cast
 from stepgauge.reference import METHODS
+from stepgauge.reference.parts.kronecker import damped
+from stepgauge.reference.parts.roots import coupled_newton
 from stepgauge.verify.progress import progress
 
 WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 ACTIVATIONS = ("relu", "relu", "relu", "linear", "relu", "relu", "relu", "linear")
 N, PAIRS, T = 1000, 100, 20
 HYPER = {"sgd_m": {}, "adam": {}, "kbfgs20": {"alpha": 0.01}, "kbfgs20_l": {"alpha": 0.01, "p": PAIRS},
-         "kfac20": {"alpha": 0.01, "T": T}}
+         "kfac20": {"alpha": 0.01, "T": T}, "tnt": {"T_2": T}, "tnt_ef": {"T_2": T}, "shampoo": {"T_2": T, "eps": 10}}
+"""Of Shampoo's factors the largest eigenvalues are near 1e5 here; with the thesis' ε float32 has no digit for the smallest."""
+PERIODIC = ("kfac20", "tnt", "tnt_ef", "shampoo")
 
 
 def problem(dtype):
@@ -69,10 +73,17 @@ def products(method):
     compact = [op for i, o in layers for op in (("gemm", 2 * PAIRS, i + 1, o, 1), ("gemm", o, i + 1, 2 * PAIRS, 1))]
     inverses = [("inv", i + 1, 1 / T) for i, _ in layers] + [("inv", o, 1 / T) for _, o in layers]
     base = forward + back + weights
+    tensors = [op for i, o in layers for op in (("syrk", o, i, 1), ("syrk", i, o, 1))] + [("gemm", o, o, 1, 1) for _, o in layers]
+    direction = [op for i, o in layers for op in (("gemm", o, i, o, 1), ("gemm", i, o, i, 1))]
+    direction += [("gemm", o, 1, o, 1) for _, o in layers]
+    factors = [d for i, o in layers for d in (o, i, o)]
     second = forward + back
     return {"sgd_m": base, "adam": base, "kbfgs20": base + A + second + left + right,
             "kbfgs20_l": base + A + second + compact + right,
-            "kfac20": base + back + A + G + left + right + inverses}[method]
+            "kfac20": base + back + A + G + left + right + inverses,
+            "tnt": base + back + weights + tensors + direction + [("inv", d, 1 / T) for d in factors],
+            "tnt_ef": base + tensors + direction + [("inv", d, 1 / T) for d in factors],
+            "shampoo": base + tensors + direction}[method]
 
 
 def streamed(method):
@@ -80,8 +91,9 @@ def streamed(method):
     P = sum((i + 1) * o for i, o in itertools.pairwise(WIDTHS))
     A = sum((i + 1) ** 2 for i in WIDTHS[:-1])
     G = sum(o * o for o in WIDTHS[1:])
+    U = sum(i * i + 2 * o * o for i, o in itertools.pairwise(WIDTHS))
     return {"sgd_m": 5 * P, "adam": 7 * P, "kbfgs20": 5 * P + 6 * A + 3 * G, "kbfgs20_l": 5 * P + 6 * A,
-            "kfac20": 5 * P + 2 * A + 2 * G}[method]
+            "kfac20": 5 * P + 2 * A + 2 * G, "tnt": 5 * P + 3 * U, "tnt_ef": 5 * P + 3 * U, "shampoo": 5 * P + 3 * U}[method]
 
 
 def replay(ops, dtype):
@@ -147,7 +159,9 @@ def measure(method, dtype, repeats):
         params, state, _ = module.step(model, params, state, batch, hyper)
 
     run, fixed = replay(products(method), dtype)
-    count = T if method == "kfac20" else 1
+    if method == "shampoo":
+        fixed += root_products(model, params, batch, hyper, dtype) / T
+    count = T if method in PERIODIC else 1
     step(), run()
     steps, floors = [], []
     for _ in range(repeats):
@@ -164,6 +178,20 @@ def measure(method, dtype, repeats):
     step_s, floor_s = statistics.median(steps), statistics.median(floors)
     return {"method": method, "dtype": dtype, "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream,
             "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
+
+
+def root_products(model, params, batch, hyper, dtype):
+    """Seconds that the products of all inverse roots take, with as many iterations as each of them needs here."""
+    state = METHODS["shampoo"].init(model, params, batch, hyper)
+    total = 0.0
+    for of_tensor in state.G_h:
+        for G in of_tensor:
+            d, p = len(G), 2 * len(of_tensor)
+            iterations = coupled_newton(damped(G, G.dtype.type(hyper.eps)), p).iterations
+            X, out = np.eye(d, dtype=dtype), np.empty((d, d), dtype)
+            count = {2: 3, 4: 4}[p]
+            total += iterations * count * median(lambda X=X, out=out: np.matmul(X, X, out=out), 3)
+    return total
 
 
 def filled(memory):
@@ -186,7 +214,7 @@ def page(measured):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--methods", nargs="+", choices=list(HYPER), default=["kbfgs20", "kbfgs20_l", "kfac20"])
+    parser.add_argument("--methods", nargs="+", choices=list(HYPER), default=["kbfgs20", "kbfgs20_l", "kfac20", "tnt", "shampoo"])
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", help="write the rows to this file as well")

@@ -3,8 +3,9 @@
     python benchmarks/summaries.py [--repeats 5] [--json FILE]
     python benchmarks/summaries.py --show FILE
 
-LeNet-5 for 32 × 32 × 3, tanh and max pooling, batch 100. A pass of the limit is twice the matrix products of a forward and a backward
-pass; the peak rate is that of a square product in the same dtype, with as many threads. Both alternate. One row a partition and width.
+LeNet-5 for 32 × 32 × 3, tanh and max pooling, batch 100. A pass of the limit is twice the matrix products of a forward and a
+backward pass; the peak rate is that of a square product in the same dtype, with as many threads. Both alternate. One row a
+partition and width.
 """
 
 import os
@@ -38,7 +39,8 @@ JOBS = [(1, "canonical"), (1, "by_layer"), (1, "by_role"), (1, "trivial"), (2, "
 def lenet(width):
     """LeNet-5, all hidden layers `width` times as wide."""
     return nets.cnn((3, 32, 32), (
-        Conv2d(6 * width, 5, padding="valid"), Act("tanh"), MaxPool(2), Conv2d(16 * width, 5, padding="valid"), Act("tanh"), MaxPool(2),
+        Conv2d(6 * width, 5, padding="valid"), Act("tanh"), MaxPool(2),
+        Conv2d(16 * width, 5, padding="valid"), Act("tanh"), MaxPool(2),
         Flatten(), Dense(120 * width), Act("tanh"), Dense(84 * width), Act("tanh"), Dense(10)), "softmax_ce")
 
 

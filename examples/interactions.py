@@ -1,12 +1,13 @@
-"""How the layers of a net interact, and one step size a tensor, after W Section 5 and Appendix G, on small nets and real small images.
+"""How the layers of a net interact, and one step size a tensor, after W Section 5 and Appendix G, on small nets and real small
+images.
 
     python examples/interactions.py [--epochs 12] [--seeds 3] [--out examples/results] [--jobs 2]
     python examples/interactions.py --show examples/results/interactions.json
 
-LeNet-5, a small VGG and a deep multilayer perceptron are trained by SGD with momentum; at the start and after every epoch H̄ along the
-full gradient, H̄⁻¹ and the step sizes of (2) are taken over all training images (W Figures 1 to 3, 5, 6). Then grouped Newton, Adam and
-K-FAC train a perceptron, each with the choice of a small grid that is best on the first seed (Figure 4). Writes interactions.json and three plots; the plots
-need matplotlib (extra `plot`).
+LeNet-5, a small VGG and a deep multilayer perceptron are trained by SGD with momentum; at the start and after every epoch H̄
+along the full gradient, H̄⁻¹ and the step sizes of (2) are taken over all training images (W Figures 1 to 3, 5, 6). Then grouped
+Newton, Adam and K-FAC train a perceptron, each with the choice of a small grid that is best on the first seed (Figure 4). Writes
+interactions.json and three plots; the plots need matplotlib (extra `plot`).
 """
 
 import os
@@ -35,12 +36,14 @@ TRAINING, BATCH = 1200, 60
 CHUNKS, DEPTH, WIDTH = 5, 20, 24
 NETS = {
     "LeNet-5": (nets.lenet5((1, 16, 16)), 0.1),
-    "VGG": (nets.cnn((1, 16, 16), (Conv2d(6, 3), Act("elu"), MaxPool(2), Conv2d(8, 3), Act("elu"), MaxPool(2), Conv2d(12, 3), Act("elu"),
-                                   Conv2d(12, 3), Act("elu"), MaxPool(2), Conv2d(16, 3), Act("elu"), Conv2d(16, 3), Act("elu"),
-                                   MaxPool(2), Flatten(), Dense(10)), "softmax_ce"), 0.03),
+    "VGG": (nets.cnn((1, 16, 16), (
+        Conv2d(6, 3), Act("elu"), MaxPool(2), Conv2d(8, 3), Act("elu"), MaxPool(2),
+        Conv2d(12, 3), Act("elu"), Conv2d(12, 3), Act("elu"), MaxPool(2),
+        Conv2d(16, 3), Act("elu"), Conv2d(16, 3), Act("elu"), MaxPool(2), Flatten(), Dense(10)), "softmax_ce"), 0.03),
     "deep MLP": (nets.cnn((1, 16, 16), (Flatten(), *[Dense(WIDTH), Act("elu")] * (DEPTH - 1), Dense(10)), "softmax_ce"), 0.01),
 }
-"""Nets on digits of twice their size, 16 × 16, with SGD's learning rate; the last two like W's VGG-11' and VBigMLP, much smaller."""
+"""Nets on digits of twice their size, 16 × 16, with SGD's learning rate; the last two like W's VGG-11' and VBigMLP, much
+smaller."""
 
 GRID = {
     "grouped_newton": {"lam1": (0.1, 0.3, 1.0), "lam_int": (1.0, 10.0, 100.0)},
@@ -148,7 +151,8 @@ def facts(seen):
         H, H_inv, eta = (np.array(seen[place][name]) for name in ("H", "H_inv", "eta"))
         found[when] = {"H off the diagonal": off_diagonal(H), "H_inv off the diagonal": off_diagonal(H_inv),
                        "H_WW": relative(H[::2, ::2]).tolist(), "H_WW far off": off_diagonal(H[::2, ::2], 2),
-                       "H_inv_WW far off": off_diagonal(H_inv[::2, ::2], 2), "eta_W": eta[::2].tolist(), "eta_b": eta[1::2].tolist(),
+                       "H_inv_WW far off": off_diagonal(H_inv[::2, ::2], 2),
+                       "eta_W": eta[::2].tolist(), "eta_b": eta[1::2].tolist(),
                        "loss": seen[place]["loss"], "negative eigenvalues": int((np.linalg.eigvalsh(H) < 0).sum())}
     return found
 
@@ -159,8 +163,8 @@ def best(results, method):
     return min(runs, key=lambda run: run[0])[1:]
 
 
-def plot(found, out):
-    """Three figures: interactions, step sizes, training."""
+def plot(text, out):
+    """Three figures, from what the JSON file has: interactions, step sizes, training."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -168,8 +172,8 @@ def plot(found, out):
 
     blocks = {"W–W": (slice(0, None, 2), slice(0, None, 2)), "b–b": (slice(1, None, 2), slice(1, None, 2)),
               "W–b": (slice(0, None, 2), slice(1, None, 2))}
-    figure, axes = pyplot.subplots(3 * 2, 6, figsize=(15, 15), squeeze=False)
-    for row, (name, seen) in enumerate(found["watched"].items()):
+    figure, axes = pyplot.subplots(3 * 2, 6, figsize=(12, 12), layout="constrained")
+    for row, (name, seen) in enumerate(text["watched"].items()):
         for half, (title, key) in enumerate((("H̄", "H"), ("H̄⁻¹", "H_inv"))):
             for column, ((block, at), when) in enumerate(product(blocks.items(), (0, -1))):
                 M = relative(seen[when][key])[at]
@@ -177,12 +181,12 @@ def plot(found, out):
                 image = axis.imshow(np.log10(M + 1e-6), vmin=-3, vmax=1, cmap="viridis")
                 axis.set_title(f"{name}: {title} {block}, {'end' if when else 'start'}", fontsize=8)
                 axis.tick_params(labelsize=6)
-    figure.colorbar(image, ax=axes, shrink=0.4, label="log₁₀ |M_ij| / √|M_ii M_jj|")
+    figure.colorbar(image, ax=axes, shrink=0.3, label="log₁₀ |M_ij| / √|M_ii M_jj|")
     figure.savefig(out / "interactions.png", dpi=80)
 
-    figure, axes = pyplot.subplots(1, len(found["watched"]), figsize=(15, 4.5))
-    for axis, (name, seen) in zip(axes, found["watched"].items(), strict=True):
-        eta = np.array([now["eta"] for now in seen])
+    figure, axes = pyplot.subplots(1, len(text["eta"]), figsize=(15, 4.5))
+    for axis, (name, eta) in zip(axes, text["eta"].items(), strict=True):
+        eta = np.array(eta)
         for s in range(eta.shape[1]):
             label = f"{'b' if s % 2 else 'W'} {s // 2 + 1}"
             axis.plot(np.where(eta[:, s] > 0, eta[:, s], np.nan), "--" if s % 2 else "-", color=f"C{s // 2}", label=label)
@@ -192,9 +196,9 @@ def plot(found, out):
     figure.savefig(out / "interactions_steps.png", dpi=90)
 
     figure, axis = pyplot.subplots(figsize=(6, 4.5))
-    for i, (method, (choice, runs)) in enumerate(found["trained"].items()):
-        label = f"{method} ({', '.join(f'{name} {value:g}' for name, value in choice.items())})"
-        for k, losses in enumerate(runs):
+    for i, (method, run) in enumerate(text["trained"].items()):
+        label = f"{method} ({', '.join(f'{name} {value:g}' for name, value in run['choice'].items())})"
+        for k, losses in enumerate(run["losses"]):
             axis.plot(losses, color=f"C{i}", label=None if k else label)
     axis.set(xlabel="epoch", ylabel="training loss", yscale="log", title="64-50-25-10, tanh, digits")
     axis.legend(fontsize=8)
@@ -260,7 +264,7 @@ def main():
     page(text)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "interactions.json").write_text(json.dumps(text, separators=(",", ":")) + "\n")
-    plot(found, options.out)
+    plot(text, options.out)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def discrete(params: Any) -> tuple[Array, ...]:
 def by_layer(params: Any) -> tuple[Array, ...]:
     """A subset a layer: its weights and biases together, or γ and β.
 
-    For nets with BatchNorms: a bias before one has the gradient 0, so that in floats a subset of its own moves along rounding alone.
+    For nets with BatchNorms: a bias before one has the gradient 0, so that in floats a subset of its own moves along rounding
+    alone.
     """
     return grouped(params, [(2 * l, 2 * l + 1) for l in range(len(params))])
 
@@ -94,8 +95,9 @@ def labels(params: Any, partition: Partition) -> tuple[Array, ...]:
     expect(len(partition) > 0, "partition", "at least one subset", "every parameter is in one", "none")
     for s, given in enumerate(partition):
         subset = np.asarray(given)
-        expect(subset.ndim == 1 and subset.size > 0 and subset.dtype.kind in "iu", f"partition[{s}]", "a vector of integers, not empty",
-               "it lists parameters by number", lambda subset=subset: f"{subset.dtype} of shape {subset.shape}")
+        expect(subset.ndim == 1 and subset.size > 0 and subset.dtype.kind in "iu", f"partition[{s}]",
+               "a vector of integers, not empty", "it lists parameters by number",
+               lambda subset=subset: f"{subset.dtype} of shape {subset.shape}")
         expect(((subset >= 0) & (subset < P)).all(), f"partition[{s}]", f"numbers from 0 to {P - 1}", f"there are {P} parameters",
                lambda subset=subset: f"{subset.min()} to {subset.max()}")
         expect((label[subset] < 0).all() and np.unique(subset).size == subset.size, f"partition[{s}]",
@@ -114,7 +116,7 @@ def members(label: Array) -> set[int]:
 
 
 def memberships(label: Array, S: int) -> Array:
-    """The rows (n, S) of I_{P:S} that belong to a tensor with n parameters: 1 in their subset, 0 elsewhere; label like the tensor."""
+    """The rows (n, S) of I_{P:S} of a tensor with n parameters: 1 in their subset, 0 elsewhere; label like the tensor."""
     return (label.reshape(-1, 1) == np.arange(S)).astype(int)
 
 

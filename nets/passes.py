@@ -7,7 +7,7 @@ examples. `rules` says what each record does; here they are gone through, forwar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,18 +114,27 @@ def _through(records: Any, z: Array, params: Iterator[Any], stats: Iterator[Mome
     return z, tuple(a), tuple(h), tuple(kept)
 
 
-def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Array, ...]:
+Wanted = Callable[[int, Array], Array]
+"""What of D of the pre-activations of layer l is to go further back: from l and D, D or a part of it."""
+
+
+def _all(l: int, Dh: Array) -> Array:
+    return Dh
+
+
+def pre_gradients(model: Model, params: Any, tape: Tape, y: Array, wanted: Wanted = _all) -> tuple[Array, ...]:
     """g[l] (N, P, d_out) = N · ∂(mean loss)/∂h_l(n), without the gradients of the weights (R Algorithm 1, lines 3 and 4).
 
-    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: all, or see there.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
-    _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats))
+    _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats), wanted)
     return tuple(reversed(g))
 
 
-def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool) -> tuple[Array | None, list[Array]]:
+def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool,
+          wanted: Wanted = _all) -> tuple[Array | None, list[Array]]:
     """D of the input of `records` from D of their output, or None where no trainable layer comes before; and g, last layer first.
 
     Dz has C rows an example, those of one example together; C = 1 for the loss.
@@ -135,14 +144,14 @@ def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool
     g: list[Array] = []
     for record, keeps in zip(reversed(records), reversed(kept), strict=True):
         if isinstance(record, Residual):
-            beside, g_beside = _back(record.shortcut, Dz, keeps[1], layers, fixed)
-            inner, g_inner = _back(record.layers, Dz, keeps[0], layers, fixed)
+            beside, g_beside = _back(record.shortcut, Dz, keeps[1], layers, fixed, wanted)
+            inner, g_inner = _back(record.layers, Dz, keeps[0], layers, fixed, wanted)
             g += [*g_beside, *g_inner]
             Dz = None if inner is None or beside is None else inner + beside
         elif isinstance(record, TRAINABLE):
             l, (layer, a, h) = next(layers)
             g.append(namespace(Dz).reshape(Dz, (-1, *h.shape[1:])))
-            Dz = RULES[type(record)].back(record, Dz, layer, a, keeps, fixed) if l > 0 else None
+            Dz = wanted(l, RULES[type(record)].back(record, wanted(l, Dz), layer, a, keeps, fixed)) if l > 0 else None
         else:
             Dz = RULES[type(record)].back(record, Dz, None, None, keeps, fixed)
         if Dz is None:
@@ -171,13 +180,13 @@ def _gradient(layer: Layer | Norm, g: Array, a: Array) -> Layer | Norm:
     return Layer(namespace(D).reshape(D[:, :-1], layer.W.shape), D[:, -1])
 
 
-def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
+def backward(model: Model, params: Any, tape: Tape, y: Array, wanted: Wanted = _all) -> Back:
     """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
 
-    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: see `pre_gradients`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    g = pre_gradients(model, params, tape, y)
+    g = pre_gradients(model, params, tape, y, wanted)
     grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
     return Back(mean_loss(model, tape.output, y), g, grad)
 

@@ -1,8 +1,8 @@
 """Summaries of higher-order derivatives: what a loss does when each subset of its parameters moves along its own piece of u.
 
 Paper    W Sections 3 and 4.1, 4.2, Appendix A; Table 1.
-Symbols  θ the parameters in the order W_1, b_1, W_2, b_2, …, entries row by row; I_1, …, I_S a partition of their numbers 0 … P − 1;
-         u a direction, like θ, U = Diag(u), u_s = u on I_s and 0 elsewhere; D^(d) the order-d derivative at η = 0 of
+Symbols  θ the parameters in the order W_1, b_1, W_2, b_2, …, entries row by row; I_1, …, I_S a partition of their numbers 0 … P −
+         1; u a direction, like θ, U = Diag(u), u_s = u on I_s and 0 elsewhere; D^(d) the order-d derivative at η = 0 of
          η → L(θ + U I_{P:S} η), S numbers along each of d axes; ḡ = D^(1), H̄ = D^(2).
 Kinks    relu has φ′(0) = φ″(0) = … = 0; elu at 0 has the derivatives of eᵗ − 1; a max pool moves with the first largest entry.
 
@@ -19,11 +19,23 @@ from typing import Any
 from ..arrays import is_integer, map_arrays, namespace, series
 from ..arrays.errors import expect
 from .model import Batch, Model, layers, tensors
-from .partitions import Partition, by_depth_and_role, by_layer, by_role, canonical, discrete, grouped, labels, members, memberships, trivial
+from .partitions import (
+    Partition,
+    by_depth_and_role,
+    by_layer,
+    by_role,
+    canonical,
+    discrete,
+    grouped,
+    labels,
+    members,
+    memberships,
+    trivial,
+)
 from .passes import backward, forward, mean_loss
 
-__all__ = ["by_depth_and_role", "by_layer", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries", "summary",
-           "summed", "taylor_terms", "trivial"]
+__all__ = ["by_depth_and_role", "by_layer", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries",
+           "summary", "summed", "taylor_terms", "trivial"]
 
 Array = Any
 
@@ -71,20 +83,25 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
     Takes    u like params; partition: S index sets, see `canonical`.
     Ensures  ḡ_s = u_sᵀ∇L;  H̄_ss′ = u_sᵀ∇²L u_s′, symmetric;  D^(3)_sss = ∇³L[u_s, u_s, u_s].
     Raises   ValueError for a u of another shape or not finite, and what `labels` raises.
+
+    A direction goes back to the first layer that it moves and no further, since H̄ is symmetric: row s is read where the other
+    subset starts there or later.
     """
     label, S = labels(params, partition), len(partition)
     theta, u = tensors(params), _direction(params, u)
-    moved, x, y = _lifted(theta, [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 3)
-    moved = layers(moved, params)
+    lifted, x, y = _lifted(theta, [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 3)
+    moved = layers(lifted, params)
     tape = forward(model, moved, x)
     loss = mean_loss(model, tape.output, y)
     D3_diag = stacked([_coefficient(loss, s, 3) * factorial(3) for s in range(S)])                          # W§4.2
     moved, tape, y = map_arrays(lambda z: z.truncated(1), (moved, tape, y))
-    grad = tensors(backward(model, moved, tape, y).grad)
+    first = [min(i // 2 for i, l in enumerate(label) if s in members(l)) for s in range(S)]
+    grad = tensors(backward(model, moved, tape, y, lambda l, Dh: Dh.only([start < l for start in first])).grad)
     g_bar = summed([u_i * g_i.value for u_i, g_i in zip(u, grad, strict=True)], label, S)                   # W§4.1
-    H_bar = stacked([summed([u_i * _coefficient(g_i, s, 1) for u_i, g_i in zip(u, grad, strict=True)], label, S)
-                     for s in range(S)])                                                                    # W§4.1
-    return g_bar, (H_bar + H_bar.T) / 2, D3_diag
+    rows = stacked([summed([u_i * _coefficient(g_i, s, 1) for u_i, g_i in zip(u, grad, strict=True)], label, S)
+                    for s in range(S)])                                                                     # W§4.1
+    twice = namespace(rows).asarray([[1 + (a < b) - (a > b) for b in first] for a in first]) * rows
+    return g_bar, (twice + twice.T) / 2, D3_diag
 
 
 def summary(model: Model, params: Any, batch: Batch, u: Any, partition: Partition, order: int) -> Array:

@@ -2,13 +2,14 @@
 
 Paper    W Method 4.1 and Algorithm 1 (Appendix F); (1), (2), Appendix C. `METHODS["newton"]` and `METHODS["cauchy"]` are this file
          with `HyperNewton` and `HyperCauchy`: the finest and the coarsest partition, λ_int = 0, and (1) alone.
-Symbols  g the gradient on the batch; u its average, the direction; ḡ, H̄, D^(3) the summaries along u on `batch.curvature`, one number
-         (or row) a subset; d the diagonal of D; e the step sizes that solve (2); η their average; λ the damping, from λ_1 on.
+Symbols  g the gradient on the batch; u its average, the direction; ḡ, H̄, D^(3) the summaries along u on `batch.curvature`, one
+         number (or row) a subset; d the diagonal of D; e the step sizes that solve (2); η their average; λ the damping, from λ_1
+         on.
 Departs  DEV-GROUPED_NEWTON-1: without `batch.curvature` the summaries are taken on the batch itself. DEV-GROUPED_NEWTON-2: the
          positive part is taken before the average, the text says of neither. DEV-GROUPED_NEWTON-3: λ multiplies the step, not what
          is averaged. DEV-GROUPED_NEWTON-4: a subset along which u = 0 gets e = 0; so Newton's method leaves a parameter alone whose
-         gradient is 0 (ERR-86), and is Newton's method in the others. ERR-85: d_s > 0, which Appendix D asks for, fails for whole classes
-         of nets; `parts.cubic` goes on without.
+         gradient is 0 (ERR-86), and is Newton's method in the others. ERR-85: d_s > 0, which Appendix D asks for, fails for whole
+         classes of nets; `parts.cubic` goes on without.
 
 The lines of Algorithm 1 are counted inside its loop: 1 sample 𝒮_g, 2 g, 3 u, 4 every τ steps, 5 sample 𝒮_h, 6 compute_lr, 7 η, 8 θ,
 9 λ.

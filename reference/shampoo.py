@@ -1,10 +1,10 @@
 """Shampoo as chapter 4 compares with it: moving averages, momentum, and inverse roots by a coupled Newton iteration.
 
 Paper    R Algorithm 16, Section 4.7.2; what differs from Gupta et al. and from Anil et al. is said there.
-Symbols  `grad` the mini-batch gradient ∇𝓛, `grad_h` its heavy-ball momentum; Ĝ⁽ⁱ⁾ (`G_h`) moving averages of the contractions of
-         the gradient; (Ĝ⁽ⁱ⁾ + εI)^(−1/2k) (`root_inv`), k the order of the tensor; p a direction.
-Departs  DEV-SHAMPOO-1: line 14 uses roots before line 12 first computes them; they come from the warm start. DEV-TNT-3, DEV-TNT-5 as
-         in TNT; DEV-ROOTS-1, DEV-ROOTS-2: how the iteration starts and ends.
+Symbols  `grad` the mini-batch gradient ∇𝓛, `grad_h` its heavy-ball momentum; Ĝ⁽ⁱ⁾ (`G_h`) moving averages of the contractions
+         of the gradient; (Ĝ⁽ⁱ⁾ + εI)^(−1/2k) (`root_inv`), k the order of the tensor; p a direction.
+Departs  DEV-SHAMPOO-1: line 14 uses roots before line 12 first computes them; they come from the warm start. DEV-TNT-3, DEV-TNT-5
+         as in TNT; DEV-ROOTS-1, DEV-ROOTS-2: how the iteration starts and ends.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ class HyperEF(Hyper):
 
     __slots__ = ()
 
-    def __new__(cls, fisher: str = "empirical", alpha: Any = Fraction(3, 10**6), eps: Any = Fraction(1, 100),
-                *rest: Any, **named: Any) -> HyperEF:  # noqa: D102
+    def __new__(cls, fisher: str = "empirical", alpha: Any = Fraction(3, 10**6), eps: Any = Fraction(1, 100),  # noqa: D102
+                *rest: Any, **named: Any) -> HyperEF:
         return super().__new__(cls, fisher, alpha, eps, *rest, **named)
 
 

@@ -77,7 +77,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
     grad = gradient(model, params, batch, hyper.eta, tape)                                                           # R14.3
     G = expectation(model, params, examples(batch), hyper.view)                                                      # R14.4
-    U_t = each(lambda E: identify.trusted(E).U_t, G)                                                                         # R14.4
+    U_t = each(lambda E: identify.trusted(E).U_t, G)                                                                 # R14.4
     U_inv = by_mode(lambda U: namespace(U).inv(damped(U, eps)), U_t)                                                 # R14.5
     p = preconditioned(grad, U_inv, hyper.view)                                                                      # R14.5
     theta = each(lambda W, p: W - alpha * p, theta, p)                                                               # R14.6

@@ -338,7 +338,7 @@ class Bands:
         X = _inverse_root(A.v, p, w, Q)
         low = w - np.linalg.norm(A.e)
         if X is None or not low.min() > 0:
-            return Banded(np.where(np.eye(len(w)) > 0, flint.arb(1), flint.arb(0)), np.full(A.shape, np.inf), self)
+            return Banded(self.eye(len(w)).v, np.full(A.shape, np.inf), self)
         a, b = np.minimum(low[:, None], low), np.maximum(low[:, None], low)
         gap = b - a
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -77,9 +77,10 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
                       "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35), "p": (2, 3, 1)},
     **{method: {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T_1": (1, 1, 2, 1),
                 "T_2": (2, 3, 2, 1)} for method in ("kfac", "kfac_ef")},
-    **dict.fromkeys(("tnt", "tnt_ef"), {
-        "alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
-        "T_1": (1, 2, 1), "T_2": (2, 3, 1)}),
+    "tnt": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+            "T_1": (1, 2, 1), "T_2": (2, 3, 1)},
+    "tnt_ef": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+               "T_1": (1, 2, 1), "T_2": (2, 3, 1)},
     "tnt_ideal": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0)},
     "shampoo": {"alpha": (0.4, 0.15, 0.25), "eps": (0.03, 0.1, 0.3, 0.01), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
                 "T_1": (1, 2, 1), "T_2": (2, 3, 1), "tolerance": (1e-6,)},
@@ -97,8 +98,8 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng", "smw_ng_bd",
-                 "hessian_free", "grouped_newton", "cauchy")
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng",
+                 "smw_ng_bd", "hessian_free", "grouped_newton", "cauchy")
 """The methods whose suite has images."""
 
 SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
@@ -108,7 +109,8 @@ SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
 """The methods whose batches have a second one, of one example more, as their `curvature`."""
 
 LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
-            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)), **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
+            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)),
+            **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
 """What a method refuses (batch normalisation), is too large for (expectations over all targets, matrices of all weights), or has no
 curvature to divide by in (saturated probabilities)."""
 

@@ -25,7 +25,8 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
 
     Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
              a plain function); candidate: a callable that takes a `Case` and yields, after each step, a dict of named arrays:
-             "W" and "b" by layer, and any of the method's Trace and State names, by tensor; cases: names of cases, or Cases,
+             "W" and "b" by layer, and any of the method's Trace and State names, by tensor (a list of matrices, or all of them
+             in one list, where a tensor has one for each mode); cases: names of cases, or Cases,
              or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields;
              a candidate that takes longer is not run on further cases; bad_input: also call a procedure with arguments that
              the reference refuses, and expect it to raise.

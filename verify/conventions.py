@@ -87,8 +87,8 @@ _ALGORITHM_12 = (
 )
 def _roots(p: str) -> str:
     """The line of Shampoo's inverse roots with another p."""
-    return (f"each(lambda G: each(lambda G_i: inverse_root.trusted(damped(G_i, xp.const(hyper.eps)), {p}, hyper.tolerance), G), G_h) "
-            f"if k % hyper.T_2 == 0 else state.root_inv")
+    return (f"each(lambda G: each(lambda G_i: inverse_root.trusted(damped(G_i, xp.const(hyper.eps)), {p}, hyper.tolerance), G), "
+            f"G_h) if k % hyper.T_2 == 0 else state.root_inv")
 
 _ALGORITHM_15 = (
     Convention("momentum is an exponential moving average, (1 − μ)∇𝓛 in place of ∇𝓛 (R Section 2.5.2)",
@@ -104,13 +104,15 @@ _ALGORITHM_15 = (
                rewrites={"G_b": "() if k % hyper.T_1 else tuple(batch.x.shape[0] * D for D in "
                                 "averaged(model, params, tape, batch, hyper, grad))"}),
     Convention("Ĝ sums the contractions, without decay", legitimate=False,
-               rewrites={"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(G_b, hyper.view)) if G_b else state.G_h"}),
+               rewrites={"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(G_b, hyper.view)) "
+                                "if G_b else state.G_h"}),
     Convention("Ĝ is used as it is, without (4.10)", {"U_t": "G_h if k % hyper.T_2 == 0 else ()"}, legitimate=False),
     Convention("ε is added to Ĝ, before (4.10), not to Ũ", legitimate=False,
-               rewrites={"U_t": "each(lambda G: identify.trusted([damped(G_i, eps) for G_i in G]).U_t, G_h) if k % hyper.T_2 == 0 else ()",
+               rewrites={"U_t": "each(lambda G: identify.trusted([damped(G_i, eps) for G_i in G]).U_t, G_h) "
+                                "if k % hyper.T_2 == 0 else ()",
                          "U_inv": "inverses(U_t, 0 * eps) if U_t else state.U_inv"}),
-    Convention("stale inverses: the direction uses those of the step before", {"p": "preconditioned(grad_h, state.U_inv, hyper.view)"},
-               legitimate=False),
+    Convention("stale inverses: the direction uses those of the step before",
+               {"p": "preconditioned(grad_h, state.U_inv, hyper.view)"}, legitimate=False),
     Convention("the inverse of the last mode is left out", legitimate=False,
                rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in U_inv), hyper.view)"}),
 )
@@ -329,7 +331,8 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("ḡ has the wrong sign", {"step_sizes.result": "-solution(g, H, d, lam).eta"}, legitimate=False),
         Convention("D = I", {"step_sizes.result": "solution(g, H, 0 * d + 1, lam).eta"}, legitimate=False),
         Convention("no cubic term", {"step_sizes.result": "solution(g, H, 0 * d, lam).eta"}, legitimate=False),
-        Convention("D in the place of D²", {"step_sizes.result": "solution(g, H, namespace(d).sqrt(d), lam).eta"}, legitimate=False),
+        Convention("D in the place of D²", {"step_sizes.result": "solution(g, H, namespace(d).sqrt(d), lam).eta"},
+                   legitimate=False),
     ),
     "kfac20": (
         Convention("momentum is heavy ball, ∇f̂ = β∇f̂ + ∇f (R Algorithm 12)",
@@ -363,10 +366,12 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                        rewrites={"G_b": "() if k % hyper.T_1 else grad"}), *_ALGORITHM_15),
     "tnt_ef": _ALGORITHM_15,
     "tnt_ideal": (
-        Convention("every Ũ_i has trace 1 (Dees and Mandic)", {"U_t": "by_mode(lambda E: E / namespace(E).sum(E * namespace(E).eye(E.shape[0])), G)"}),
+        Convention("every Ũ_i has trace 1 (Dees and Mandic)",
+                   {"U_t": "by_mode(lambda E: E / namespace(E).sum(E * namespace(E).eye(E.shape[0])), G)"}),
         Convention("E[G⁽ⁱ⁾] is used as it is, without (4.10)", {"U_t": "G"}, legitimate=False),
         Convention("the covariance is that of the average over the batch, 1/m of the text's", legitimate=False,
-                   rewrites={"G": "by_mode(lambda E: E / batch.x.shape[0], expectation(model, params, examples(batch), hyper.view))"}),
+                   rewrites={"G": "by_mode(lambda E: E / batch.x.shape[0], "
+                                  "expectation(model, params, examples(batch), hyper.view))"}),
     ),
     "shampoo": (
         Convention("momentum is an exponential moving average, (1 − μ)∇𝓛 in place of ∇𝓛 (R Section 2.5.2)",
@@ -388,10 +393,12 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("stale roots: the direction uses those of the step before",
                    {"p": "preconditioned(grad_h, state.root_inv, hyper.view)"}, legitimate=False),
         Convention("the root of the last mode is left out", legitimate=False,
-                   rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in root_inv), hyper.view)"}),
+                   rewrites={"p": "preconditioned(grad_h, tuple((*U[:-1], xp.eye(U[-1].shape[0])) for U in root_inv), "
+                                  "hyper.view)"}),
     ),
     "block_fisher": (
-        Convention("momentum is heavy ball (R Section 4.7.2)", {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
+        Convention("momentum is heavy ball (R Section 4.7.2)",
+                   {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
         Convention("no momentum: the direction is taken from ∇𝓛 itself",
                    {"p": "each(lambda F, D: xp.reshape(xp.solve(damped(F, eps), vec(D)), D.shape), F, grad)"}),
         Convention("empirical Fisher matrix: F comes from the data's own targets", legitimate=False,

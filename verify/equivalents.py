@@ -97,7 +97,8 @@ def cubic_solution(g: Banded, H: Banded, d: Banded, lam: Any) -> cubic.Solution:
     size, root = eta.size, d.size
     M = np.linalg.norm(H.size) + shift * float((root**2).max())
     cubic_part = root > 0 if shift or float(lam.v) else np.zeros(n, bool)
-    K = np.linalg.norm((H.size / np.where(root > 0, root, 1)[:, None] / np.where(root > 0, root, 1))[np.ix_(cubic_part, cubic_part)])
+    scaled = H.size / np.where(root > 0, root, 1)[:, None] / np.where(root > 0, root, 1)
+    K = np.linalg.norm(scaled[np.ix_(cubic_part, cubic_part)])
     stable = 3 * n * space.u * (M * np.linalg.norm(size) + np.where(cubic_part, root * (K + shift) * float(found.r), 0))
     try:
         J = cubic.hessian(found.eta, H_v, d_v, lam_v[()])

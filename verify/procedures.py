@@ -152,7 +152,8 @@ class _Call:
             return tuple(one(tag, name, part, shown, i) for i, (part, shown) in enumerate(zip(value, observed, strict=True)))
 
         def one(tag: str, name: str, value: Any, observed: Any, index: int) -> Any:
-            expect(isinstance(observed, np.ndarray), name, "an array", "its entries are compared", type(observed).__name__, Misbehaved)
+            expect(isinstance(observed, np.ndarray), name, "an array", "its entries are compared", type(observed).__name__,
+                   Misbehaved)
             value = space.lift(value)
             expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
             if observed.ndim == 0 and observed.dtype.kind == "i":      # a weight that is 1 because nothing is damped
@@ -198,8 +199,8 @@ def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | li
         shown = returned[fields.index(name)] if name in fields[:len(returned)] else None
     else:
         shown = (list(returned) if isinstance(returned, tuple) else returned) if name == "result" else None
-    expect(shown is None or isinstance(shown, np.ndarray | list), name, "an array", "its entries are compared", type(shown).__name__,
-           Misbehaved)
+    expect(shown is None or isinstance(shown, np.ndarray | list), name, "an array", "its entries are compared",
+           type(shown).__name__, Misbehaved)
     return shown
 
 

@@ -40,9 +40,12 @@ def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: t
         if not ry > 0:
             return Solution(x, i - 1)
         Gd = G(d)
-        alpha = ry / inner(d, Gd)                                                     # R§5.3
+        dGd = inner(d, Gd)
+        if not dGd > 0:                      # after convergence d fades until its square is below the smallest number
+            return Solution(x, i - 1)
+        alpha = ry / dGd                                                              # R§5.3
         x, r = plus(x, alpha, d), plus(r, -alpha, Gd)                                 # R§5.3
-        phi.append(-(inner(x, b) + inner(x, r)) / 2)
+        phi.append(-inner(x, b) / 2)                                                  # φ(x), since xᵀr = 0
         k = max(10, i // 10)
         if progress and i > k and phi[-1] - phi[-1 - k] > k * namespace(*b).const(progress) * phi[-1]:
             return Solution(x, i)

@@ -5,9 +5,10 @@ Symbols  T(η) = −ḡᵀη + ½ ηᵀH̄η + (λ/6) ‖Dη‖³ with D = Diag(
          r = ‖Dη‖; M(r) = H̄ + (λ/2) r D²;
          K = D⁻¹H̄D⁻¹, its eigenvalues w ascending, σ = (λ/2) r its shift, σ₀ = max(0, −w₁), τ = σ − σ₀; c = D⁻¹ḡ, γ = Vᵀc.
 Departs  ERR-27: where ḡ has no part along the lowest eigenvectors, (6) may have no solution (the hard case); r = 2σ₀/λ and a part
-         along them, which no equation gives, complete it. DEV-CUBIC-1: coordinates with d_s = 0 (or all, where λ = 0) are eliminated
-         by their own rows of (2). DEV-CUBIC-2: where T has several minima, the one that is positive in the coordinate of Dη in which
-         they differ most. DEV-CUBIC-3: where a row of H̄, its d_s and its ḡ_s are 0 (u_s = 0), any η_s will do, and it is 0.
+         along them, which no equation gives, complete it. DEV-CUBIC-1: coordinates with d_s = 0 (or all, where λ = 0) are
+         eliminated by their own rows of (2). DEV-CUBIC-2: where T has several minima, the one that is positive in the coordinate
+         of Dη in which they differ most. DEV-CUBIC-3: where a row of H̄, its d_s and its ḡ_s are 0 (u_s = 0), any η_s will do,
+         and it is 0.
 
 Every solution comes with its certificate, and what has none raises an error by name. `solution` is Method 4.1's; it is the global
 minimiser of T wherever T has one, except where λ = 0 or d has zeros and H̄ is indefinite there: T has no minimum then, and

@@ -8,7 +8,7 @@ Departs  DEV-TNT-4: Ũ_i = 0 where the statistics are 0. DEV-TNT-6: the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ def moments(U: Iterable[Array]) -> tuple[Array, ...]:
 
 
 @checked(_prepare)
-def identify(E: Iterable[Array], i: int = 1) -> Identified:
+def identify(E: Sequence[Array], i: int = 1) -> Identified:
     """Ũ_1, …, Ũ_k and c_0 from E[G⁽¹⁾], …, E[G⁽ᵏ⁾] (R (4.10)); zeros from zeros (DEV-TNT-4).
 
     Takes    E: k symmetric positive semidefinite matrices (d_i, d_i), all of one trace, which is E‖G‖²; i: the mode whose trace
@@ -116,7 +116,8 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
         expect(tensor.shape == tensors[0].shape, "M", f"shape {tuple(tensors[0].shape)}", "draw and mean are of one shape",
                tuple(tensor.shape))
     expect([tuple(U_i.shape) for U_i in U] == [(d, d) for d in tensors[0].shape], "U",
-           f"square matrices of sizes {tuple(tensors[0].shape)}", "every mode has its covariance", [tuple(U_i.shape) for U_i in U])
+           f"square matrices of sizes {tuple(tensors[0].shape)}", "every mode has its covariance",
+           [tuple(U_i.shape) for U_i in U])
     return U
 
 
@@ -125,9 +126,10 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
 def as_modes(A: Array, view: str, lead: int = 0) -> Array:
     """A parameter tensor (or its gradient) as the tensor whose modes are preconditioned, after `lead` axes that stay.
 
-    Takes    A (…, d_1, …, d_k), a parameter's shape behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes (kh·kw, in, out), with
-             the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it stays; "matrix": it
-             becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as they are.
+    Takes    A (…, d_1, …, d_k), a parameter's shape behind `lead` axes. "3-way": a kernel (out, in, kh, kw) becomes
+             (kh·kw, in, out), with the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it
+             stays; "matrix": it becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as
+             they are.
     """
     xp, head, shape = namespace(A), tuple(A.shape[:lead]), tuple(A.shape[lead:])
     if view == "vector":

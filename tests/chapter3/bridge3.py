@@ -181,19 +181,16 @@ class Twin3:
         found = dict(made)
         if self.memory:
             wanted = wanted - {"H_G"} | {"S", "Y"}
-            some = [pairs is not None for pairs in made["pairs"]]
-            halves = [[value for value, at in zip(made[name], some, strict=True) if at] for name in ("pairs", "s_G")]
-            found |= {"S": columns(halves[0], 0, halves[1]), "Y": columns(halves[0], 1, halves[1])}
+            pairs, vectors = self.of_kernels(made["pairs"]), self.of_kernels(made["s_G"])
+            found |= {"S": columns(pairs, 0, vectors), "Y": columns(pairs, 1, vectors)}
         if self.hyper.get("improvement2") is True:
             found["A"] = []
         if "T_2" in self.hyper and made["k"] % self.hyper["T_2"] != 0:
             found["pi"] = []
-        shown = {}
-        for name in wanted:
-            values, kernels = found[name], self.kernels
-            shown[name] = self.of_kernels(values) if len(values) == len(kernels) else values
-            if name in OF_NORMS and OF_NORMS[name] in (*code.State._fields, *code.Trace._fields):
-                shown[OF_NORMS[name]] = [value for value, kernel in zip(values, kernels, strict=True) if not kernel]
+        shown = {name: self.of_kernels(found[name]) if len(found[name]) == len(self.kernels) else found[name] for name in wanted}
+        for name in wanted & set(OF_NORMS):
+            if OF_NORMS[name] in (*code.State._fields, *code.Trace._fields):
+                shown[OF_NORMS[name]] = [value for value, kernel in zip(found[name], self.kernels, strict=True) if not kernel]
         return shown | ({"params": Ws} if Ws is not None else {})
 
     def of_kernels(self, values):
@@ -226,13 +223,13 @@ class Twin3:
 
 
 def three_steps3(method, problem, hyper, lam=F(1, 4)):
-    """Code and twin over three batches: yields what each shows, first of the start, then of each step, with the twin's record."""
+    """Code and twin over three batches: yields what each shows, first of the start, then of each step."""
     code, twin = METHODS[method], Twin3(method, problem, hyper, lam)
     params, Ws = problem.params, weights3(problem.params)
     state, mirror = code.init(problem.model, params, problem.batches, hyper), twin.start()
-    yield shown3(state), twin.shown(mirror), mirror
+    yield shown3(state), twin.shown(mirror)
     for i, batch in enumerate(problem.batches):
         params, state, trace = code.step(problem.model, params, state, batch, hyper)
         Ws, mirror, made = twin.step(Ws, mirror, i)
         assert state.k == i + 1
-        yield shown3(state, trace, params), twin.shown(made, Ws), made
+        yield shown3(state, trace, params), twin.shown(made, Ws)

@@ -90,7 +90,7 @@ def numbers(tree):
 def test_awkward_images_over_the_rationals(what, method):
     """Three steps, every quantity equal to the twin's."""
     problem = AWKWARD3[what](rational_images(*SMALL, 3, sizes=(2, 1, 1)))
-    for ours, expected, _ in three_steps3(method, problem, hypers3(method, problem.model)):
+    for ours, expected in three_steps3(method, problem, hypers3(method, problem.model)):
         assert ours == expected
 
 
@@ -99,7 +99,7 @@ def test_awkward_images_over_the_rationals(what, method):
 def test_awkward_images_with_sixty_digits(what, method):
     with precision(200):
         problem = AWKWARD3[what](float_images(*SMALL, "mse", 3, sizes=(2, 1, 1), kind="mpf"))
-        for ours, expected, _ in three_steps3(method, problem, hypers3(method, problem.model)):
+        for ours, expected in three_steps3(method, problem, hypers3(method, problem.model)):
             for name, values in ours.items():
                 pairs = list(zip(flat(values), flat(expected[name]), strict=True))
                 size = max((abs(b) for _, b in pairs), default=0)
@@ -211,7 +211,7 @@ def test_awkward_shapes_agree_with_the_twin(net, method):
     with precision(200):
         problem = float_images(*SHAPES[net], "mse", 5, sizes=(2, 1), kind="mpf")
         hyper = hypers3(method, problem.model, lam_A=F(1, 2), lam_G=F(1, 2))
-        for ours, expected, _ in three_steps3(method, problem, hyper):
+        for ours, expected in three_steps3(method, problem, hyper):
             for name, values in ours.items():
                 pairs = list(zip(flat(values), flat(expected[name]), strict=True))
                 size = max((abs(b) for _, b in pairs), default=0)

@@ -67,8 +67,8 @@ def multiplied_out3(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ALL3)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", CASES3)
+@pytest.mark.parametrize(("name", "dtype"), [*((name, "float64") for name in CASES3),
+                                             *((name, "float32") for name in ("images", "normalised"))])
 def test_chapter_3_the_slow_twin_in_floats_passes(name, dtype, method, multiplied_out3):
     for case in fits(method, [name]):
         report = verify.check(method, slow_twin3, verify.cases(method, [case], dtype=dtype))
@@ -127,9 +127,8 @@ def slipped(name):
     *((name, "kbfgs_l_exact") for name in ("moving", "d_pi_d_lm", "damped")),
     *((name, method) for name in ("moving", "damped", "pi_traces") for method in ("kfac", "kfac_ef"))])
 def test_a_twin_of_chapter_3_that_is_wrong_by_a_billionth_fails(name, method, multiplied_out3, monkeypatch):
-    """So that the verdicts above say something."""
+    """So that the verdicts above, of which one is on this case, say something."""
     case = verify.cases(method, ["images"])[0]
-    assert worst(replay(case, run(slow_twin3, case, time_limit=60))) == "PASS"
     monkeypatch.setattr(twins3, name, slipped(name))
     assert worst(replay(case, run(slow_twin3, case, time_limit=60))) == "FAIL"
 

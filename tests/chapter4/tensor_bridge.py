@@ -120,8 +120,9 @@ class Twin:
     def step(self, Ws, state, i):
         net, batch = self.problem.net, self.plain[i]
         if self.method == "tnt_ideal":
-            Ws, made = tensor_twins.ideal_step(net, self.hyper, Ws, state["k"] + 1, batch, batch, lambda output: all_targets(net, output))
-            return Ws, {"k": state["k"] + 1}, made
+            k = state["k"] + 1
+            Ws, made = tensor_twins.ideal_step(net, self.hyper, Ws, k, batch, batch, lambda output: all_targets(net, output))
+            return Ws, {"k": k}, made
         if self.method == "block_fisher":
             return tensor_twins.block_fisher_step(net, self.hyper, Ws, state, batch, self.drawn[i])
         state = {("U_inv" if name == "root_inv" else name): value for name, value in state.items()}
@@ -132,7 +133,8 @@ class Twin:
         """Shampoo's factors are roots, and it has neither Ḡ apart from ∇𝓛 nor Ũ."""
         if self.method != "shampoo":
             return found
-        return {("root_inv" if name == "U_inv" else name): value for name, value in found.items() if name not in ("G_b", "U_t")}
+        return {("root_inv" if name == "U_inv" else name): value for name, value in found.items()
+                if name not in ("G_b", "U_t")}
 
     def shown(self, made, Ws=None):
         """What `shown` would say, from the twin's results."""

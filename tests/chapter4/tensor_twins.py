@@ -85,7 +85,7 @@ def identified(E, root):
     power = c_0
     for _ in range(k - 2):
         power = power * c_0
-    return [each(lambda a, d=len(factor): a / (power * (n // d)), factor) for factor in E]
+    return [twins.scale(1 / (power * (n // len(factor))), factor) for factor in E]
 
 
 def with_damping(A, eps):

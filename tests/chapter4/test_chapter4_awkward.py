@@ -55,7 +55,8 @@ def test_a_tensor_whose_gradient_is_always_zero_shrinks_by_weight_decay_alone(me
 @pytest.mark.parametrize("method", STATISTICS)
 def test_a_bias_before_batch_normalisation_has_a_gradient_of_rounding_and_stays_finite(method):
     """The example of Section 4.7.2: the convolution's bias cancels in what follows; only ε keeps its factor away from 0."""
-    model = nets.cnn((1, 4, 4), (nets.Conv2d(2, 3), nets.BatchNorm(), nets.Act("relu"), nets.Flatten(), nets.Dense(2)), "softmax_ce")
+    records = (nets.Conv2d(2, 3), nets.BatchNorm(), nets.Act("relu"), nets.Flatten(), nets.Dense(2))
+    model = nets.cnn((1, 4, 4), records, "softmax_ce")
     rng = np.random.default_rng(2)
     params, batch = nets.init(model, 1), nets.Batch(rng.standard_normal((6, 1, 4, 4)), rng.integers(0, 2, 6), rng.integers(0, 2, 6))
     code = METHODS[method]
@@ -185,7 +186,8 @@ def refusals(method):
     if method != "tnt_ideal":
         yield from (({"beta": bad}, r"beta: expected a number in \[0, 1\) because averages must forget") for bad in (1, -0.1))
     if method in STATISTICS:
-        yield from (({"mu": bad}, r"mu: expected a number in \[0, 1\) because momentum must fade") for bad in (1, -0.1, float("nan")))
+        yield from (({"mu": bad}, r"mu: expected a number in \[0, 1\) because momentum must fade")
+                    for bad in (1, -0.1, float("nan")))
         yield from (({"T_1": bad}, r"T_1: expected a positive integer because it counts steps") for bad in (0, -1, 1.5, "2"))
         yield from (({"T_2": bad}, r"T_2: expected an integer >= T_1 = 1 because ") for bad in (0, 1.5, "2"))
         yield {"T_1": 3, "T_2": 2}, r"T_2: expected an integer >= T_1 = 3 because between two statistics there is nothing new"
@@ -236,7 +238,7 @@ def test_a_root_that_is_not_reached_stops_the_step():
     """float32, ε = 1e-12 beside statistics of rank one: no digit of the smallest eigenvalue is left, and the step says so."""
     problem = float_problem((3, 4, 2), ("tanh", "linear"), "mse", 6, sizes=(1,), kind="float32")
     code, hyper = METHODS["shampoo"], METHODS["shampoo"].Hyper(eps=1e-12)
-    with pytest.raises(ArithmeticError, match="^inverse_root: expected a positive definite matrix with enough digits"):
+    with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix with enough digits"):
         code.init(problem.model, problem.params, problem.batches, hyper)
 
 

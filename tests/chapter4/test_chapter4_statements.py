@@ -69,7 +69,7 @@ def built_state(method, problem, hyper, k):
         U = [definite(rng, d, "fmpq") for d in t.shape]
         if method == "shampoo":
             powers = [namespace(U_i).inv(np.linalg.matrix_power(U_i, 2 * t.ndim)) for U_i in U]
-            targets.append([P - hyper.eps * namespace(P).eye(len(P)) for P in map(lambda P: cast(P, "fmpq"), powers)])
+            targets.append([P - hyper.eps * namespace(P).eye(len(P)) for P in cast(powers, "fmpq")])
         else:
             U = [3 * U_i * U_i.shape[0] / sum(np.diag(U_i)) for U_i in U] if t.ndim > 1 else U
             targets.append(moments(U))
@@ -113,7 +113,7 @@ def test_order_one_needs_no_root(method):
     problem = rational_problem((2, 3, 1), ("relu", "linear"), 8)
     hyper, code = cast_hyper(hypers(method, view="vector", T_2=1)), METHODS[method]
     state = code.init(problem.model, problem.params, problem.batches, hyper)
-    params, state, trace = code.step(problem.model, problem.params, state, problem.batches[0], hyper)
+    _, state, trace = code.step(problem.model, problem.params, state, problem.batches[0], hyper)
     for G, U, U_inv, p, g in zip(state.G_h, trace.U_t, state.U_inv, trace.p, trace.grad_h, strict=True):
         assert len(G) == 1
         assert (U[0] == G[0]).all()
@@ -159,7 +159,8 @@ def test_a_convolution_in_every_view(method, view):
 # ------------------------------------------------------------------------------------------ expectations over all targets
 
 
-LOSSES = {"softmax_ce": ((2, 3, 3), ("tanh", "linear")), "bce": ((2, 3, 2), ("elu", "linear")), "mse": ((3, 2, 2), ("tanh", "tanh"))}
+LOSSES = {"softmax_ce": ((2, 3, 3), ("tanh", "linear")), "bce": ((2, 3, 2), ("elu", "linear")),
+          "mse": ((3, 2, 2), ("tanh", "tanh"))}
 
 
 def enumerated(loss):

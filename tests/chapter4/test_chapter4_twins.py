@@ -78,6 +78,7 @@ def test_three_steps_of_block_fisher_over_the_rationals(net):
 def test_defaults_are_those_of_the_text(method):
     """R Algorithms 15, 16, line 1; Tables 4.3 and 4.5, MNIST; Section 4.7.1."""
     hyper = METHODS[method].Hyper()
-    assert (hyper.mu, hyper.beta, hyper.T_1, hyper.T_2, hyper.gamma, hyper.eta, hyper.view) == (F(9, 10), F(9, 10), 1, 20, 0, 0, "3-way")
+    common = (hyper.mu, hyper.beta, hyper.T_1, hyper.T_2, hyper.gamma, hyper.eta, hyper.view)
+    assert common == (F(9, 10), F(9, 10), 1, 20, 0, 0, "3-way")
     assert (hyper.alpha, hyper.eps) == {"tnt": (F(1, 10**4), F(1, 10)), "tnt_ef": (F(3, 10**6), F(1, 100)),
                                         "shampoo": (F(3, 10**4), F(3, 10**4))}[method]

@@ -5,8 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from problems import METHODS_5
-from stepgauge import verify
+import slow
+from problems import KINDS, METHODS_5, examples, lists
+from stepgauge import nets, verify
 from stepgauge.reference import METHODS
 from stepgauge.verify.cases import cases
 from stepgauge.verify.conventions import CONVENTIONS
@@ -97,3 +98,43 @@ def test_minus_infinity_is_a_ratio_that_can_be_judged():
     for rewrites, failing in ((climbing, {"p"}), (climbing | {"rho": "0 * f - 1"}, {"p", "rho"})):
         lines = replay(case, run(candidate("smw_gn", rewrites), case, 60))
         assert {line.name for line in lines if line.verdict == "FAIL"} == failing
+
+
+# ------------------------------------------------------------------------------- a program of another kind: the slow twin in floats
+
+
+def slow_twin(method):
+    """Dense matrices, loops and Gauss elimination in the dtype of the case: no D, but everything else."""
+    def steps(case):
+        number = np.dtype(case.dtype).type
+        names = [record.name for record in case.model.layers if isinstance(record, nets.Act)]
+        net = slow.Net(names, case.model.loss, number(1), np.exp, np.log)
+        theta = [(lists(W), lists(b)) for W, b in case.params]
+        hyper = {name: value if value is None else number(value) for name, value in case.hyper._asdict().items()
+                 if name in ("alpha", "tau", "boost", "drop", "eps", "accept", "eta")}
+        lam_LM, kind = number(case.hyper.lam_LM), KINDS[method]
+        for batch in case.batches:
+            S_1, S_2 = examples(case.model, batch), examples(case.model, batch, list(batch.curvature))
+            theta, lam_LM, made = slow.step(net, theta, lam_LM, S_1, S_2, hyper, kind, method != "smw_ng_bd")
+            arrays = [(np.array(W, case.dtype), np.array(b, case.dtype)) for W, b in theta]
+            shown = {name: number(made[name]) for name in ("foretold", "rho")} | {"lam_LM": number(lam_LM)}
+            yield shown | {"W": [W for W, _ in arrays], "b": [b for _, b in arrays],
+                           "grad": joined(made["grad"], arrays, case.dtype), "p": joined(made["p"], arrays, case.dtype)}
+    return steps
+
+
+def joined(vector, layers, dtype):
+    """W̄ of every layer from a vector in the order of θ."""
+    found, start = [], 0
+    for W, b in layers:
+        size = W.size + b.size
+        found.append(np.array(vector[start:start + size], dtype).reshape(-1, len(b)).T)
+        start += size
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", ["smw_gn", "smw_ng", "smw_ng_bd"])
+def test_dense_matrices_and_loops_pass(method, dtype):
+    report = verify.check(method, slow_twin(method), cases(method, ["plain", "labels", "degenerate", "penalty"], dtype))
+    assert report.verdict == "PASS", str(report)

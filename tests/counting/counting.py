@@ -72,7 +72,7 @@ class Sized:
 class Counting:
     """The namespace of `Sized` arrays; `work` holds the multiply-adds so far, by kind."""
 
-    exact, name, smallest = False, "counting", 0
+    exact, name, smallest, u = False, "counting", 0, 0
 
     def __init__(self, triangles=True):
         self.triangles, self.work = triangles, Counter()
@@ -112,6 +112,12 @@ class Counting:
     def reshape(self, x, shape):
         size, known = math.prod(x.shape), math.prod(n for n in shape if n != -1)
         return Sized((size // known if n == -1 else n for n in shape), self)
+
+    def permute_dims(self, x, axes):
+        return Sized((x.shape[axis] for axis in axes), self)
+
+    def root(self, x, k):
+        return x._entrywise()
 
     def concat(self, arrays, axis=0):
         shape = list(arrays[0].shape)

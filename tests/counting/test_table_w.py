@@ -1,5 +1,7 @@
 """W Table 1 by counting; docs/costs.md, which has the figures, is compared with its command in test_tables_2.py."""
 
+from itertools import pairwise
+
 import orders
 import pytest
 
@@ -9,14 +11,14 @@ WIDTH = 32
 def test_taylor_terms_grow_linearly_with_the_order():
     """Each order adds about as much as the one before, once the first is there."""
     counts = [orders.terms(WIDTH, d) for d in range(1, 7)]
-    added = [b - a for a, b in zip(counts, counts[1:], strict=False)]
+    added = [b - a for a, b in pairwise(counts)]
     assert max(added) < 1.3 * min(added)
     assert counts[5] < 6 * counts[0]
 
 
 def test_the_recursion_of_appendix_a_multiplies():
     counts = [orders.recursion(WIDTH, d) for d in range(1, 5)]
-    assert all(2.5 < b / a < 3 for a, b in zip(counts, counts[1:], strict=False))
+    assert all(2.5 < b / a < 3 for a, b in pairwise(counts))
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

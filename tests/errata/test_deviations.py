@@ -13,12 +13,24 @@ import mpmath
 import numpy as np
 import pytest
 from stepgauge import arrays, nets
-from stepgauge.reference import block_fisher, kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20, shampoo, tnt, tnt_ideal
+from stepgauge.reference import (
+    block_fisher,
+    grouped_newton,
+    hessian_free,
+    kbfgs,
+    kbfgs20,
+    kbfgs20_l_skip,
+    kbfgs_l_exact,
+    kfac,
+    kfac20,
+    shampoo,
+    subsampled,
+    tnt,
+    tnt_ideal,
+)
 from stepgauge.reference.first_order import adam, rmsprop, sgd_m
-from stepgauge.reference.parts import damping, lbfgs, roots, tensor_normal, tensors
-from stepgauge.reference import grouped_newton, kbfgs20, kbfgs20_l_skip, kfac20
-from stepgauge.reference.first_order import adam, rmsprop, sgd_m
-from stepgauge.reference.parts import cubic, damping, lbfgs
+from stepgauge.reference.parts import cubic, damping, lbfgs, roots, tensor_normal, tensors
+from stepgauge.reference.parts import levenberg_marquardt as lm
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS, CLOSE = 200, mpmath.mpf(2) ** -180
@@ -397,7 +409,7 @@ def test_dev_tnt_4_zero_statistics():
 def test_dev_tnt_5_inverting_more_often_than_measuring_is_refused():
     model, params, batches = chapter_4()
     for method in (tnt, shampoo):
-        with pytest.raises(ValueError, match=r"^T_2: expected an integer >= T_1 = 4 because between two statistics there is nothing new"):
+        with pytest.raises(ValueError, match=r"^T_2: expected an integer >= T_1 = 4 because between two statistics"):
             method.init(model, params, batches, method.Hyper(T_1=4, T_2=3))
         method.init(model, params, batches, method.Hyper(T_1=4, T_2=4))
 
@@ -458,7 +470,8 @@ def test_dev_roots_1_the_start_below_one_and_symmetry():
     found = roots.inverse_root(A, 8)
     assert (found == found.T).all()
     assert np.linalg.norm(X - X.T) > 2.0**-40 * np.linalg.norm(X), "κ = 1e8 leaves half of the digits symmetric"
-    assert np.linalg.norm(np.linalg.matrix_power(found, 8) @ A - np.eye(8)) < np.linalg.norm(np.linalg.matrix_power(X, 8) @ A - np.eye(8))
+    ours, theirs = (np.linalg.norm(np.linalg.matrix_power(Y, 8) @ A - np.eye(8)) for Y in (found, X))
+    assert ours < theirs
 
 
 def test_dev_roots_2_the_end_and_the_failure():
@@ -469,7 +482,7 @@ def test_dev_roots_2_the_end_and_the_failure():
     assert 2.0**-50 < residual <= 2.0**-19
     assert found.residual <= 2.0**-50
     v = np.array([[1.0, 2.0, 3.0]])
-    with pytest.raises(ArithmeticError, match="^inverse_root: expected a positive definite matrix with enough digits"):
+    with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix with enough digits"):
         roots.inverse_root(v.T @ v, 4)
 
 
@@ -512,7 +525,7 @@ def grouped(**changes):
 
 def test_dev_grouped_newton_1_without_a_second_sample_the_first_one_serves():
     hyper = grouped_newton.Hyper(lam_int=0)
-    params, (batch, other) = problem("fraction")
+    params, (batch, _) = problem("fraction")
 
     def e(batch):
         return grouped_newton.step(MODEL, params, grouped_newton.init(MODEL, params, None, hyper), batch, hyper)[2].e.tolist()
@@ -579,6 +592,123 @@ def test_dev_cubic_3_coordinates_that_nothing_depends_on():
 
 def tags_in(text):
     return set(re.findall(r"\bDEV-[A-Z0-9_]+-\d+", text))
+
+
+def one_step(hyper, kind="fmpq", method=subsampled, model=MODEL, **changes):
+    """(g, p, trace) of a first step on the batch of two, as vectors (W, b)."""
+    params, (batch, _) = problem(kind)
+    batch = batch._replace(**changes)
+    _, _, trace = method.step(model, params, method.init(model, params, batch, hyper), batch, hyper)
+    return flat(trace.grad), flat(trace.p), trace
+
+
+def test_dev_smw_1_one_symmetric_D_for_every_loss():
+    model = nets.mlp((1, 1), ("linear",), "bce")
+    y = np.array([[mpmath.mpf(0)], [mpmath.mpf(1)]], dtype=object)
+    with mpmath.workprec(BITS):
+        g, p, trace = one_step(subsampled.Hyper(), "mpf", model=model, y=y)
+        x_b = [np.array([1, 1]), np.array([3, 1])]
+        s = [1 / (1 + mpmath.exp(-(2 * x[0] + 1))) for x in x_b]
+        H, lam = [value * (1 - value) for value in s], 1 + mpmath.mpf(1) / 1000
+        JJ = np.array([[mpmath.mpf(int(a @ b)) for b in x_b] for a in x_b], dtype=object)
+        root = np.array([mpmath.sqrt(value) for value in H], dtype=object)
+        ours = root[:, None] * JJ * root / 2 + lam * np.eye(2, dtype=int)
+        by_5_6 = np.array([[JJ[i, j] / 2 + (lam / H[i] if i == j else 0) for j in range(2)] for i in range(2)], dtype=object)
+        by_5_7 = np.array([[JJ[i, j] * H[j] / 2 + lam * (i == j) for j in range(2)] for i in range(2)], dtype=object)
+        assert close(trace.D[0].ravel(), ours.ravel())
+        for D, J_T, J in ((by_5_6, [1, 1], [1, 1]), (by_5_7, H, [1, 1])):
+            d = mpmath.lu_solve(mpmath.matrix(D.tolist()), mpmath.matrix([J[i] * (x_b[i] @ g) for i in range(2)]))
+            assert close(p, -(g - sum(J_T[i] * d[i] * x_b[i] for i in range(2)) / 2) / lam)
+        assert not close(ours.ravel(), by_5_6.ravel())
+        assert by_5_7[0, 1] != by_5_7[1, 0]
+
+
+def test_dev_smw_2_which_fisher_matrix():
+    y_sampled = arrays.cast(np.array([[1.0], [5.0]]), "fmpq")
+    traces = [one_step(Hyper(), y_sampled=y_sampled)[2] for Hyper in (subsampled.HyperNG, subsampled.HyperBD)]
+    drawn = one_step(subsampled.HyperNG("sampled_fisher"), y_sampled=y_sampled)[2]
+    params, (batch, _) = problem("fmpq")
+    lam = arrays.const(Q(1001, 1000), like=batch.x)
+    for found, y in ((traces[0], batch.y), (traces[1], batch.y), (drawn, y_sampled)):
+        E = gradients(params, batch._replace(y=y))
+        assert (found.D[0] == E @ E.T / 2 + lam * np.eye(2, dtype=int)).all()
+    assert (traces[0].D[0] != drawn.D[0]).any()
+
+
+def test_dev_smw_3_rho_is_taken_at_the_whole_direction():
+    """ "mse" on a linear net with S₂ = S₁: the model is exact, so ρ at θ + p is 1, with the model of p, for every α."""
+    for alpha in (Q(1, 10), Q(1, 2), 1):
+        assert one_step(subsampled.Hyper(alpha=alpha))[2].rho == 1
+    _, p, trace = one_step(subsampled.Hyper(alpha=Q(1, 10)))
+    params, (batch, _) = problem("fmpq")
+
+    def f(share):
+        W, b = params[0].W[0, 0] + share * p[0], params[0].b[0] + share * p[1]
+        return sum((batch.x[:, 0] * W + b - batch.y[:, 0]) ** 2) / 4
+
+    assert f(0) - f(1) == trace.foretold
+    assert (f(0) - f(arrays.const(Q(1, 10), like=batch.x))) / trace.foretold != 1
+
+
+def test_dev_smw_4_a_penalty_has_a_hessian():
+    for method in (subsampled, hessian_free):
+        eta, hyper = Q(1, 4), method.Hyper(eta=Q(1, 4))
+        g, p, trace = one_step(hyper, method=method)
+        assert trace.rho == 1
+        x_b = arrays.cast(np.array([[1.0, 1.0], [3.0, 1.0]]), "fmpq")
+        G = x_b.T @ x_b / 2
+        eta, lam = (arrays.const(value, like=x_b) for value in (eta, Q(1001, 1000)))
+        assert (G @ p + (eta + lam) * p == -g).all()
+        assert trace.foretold == -(g @ p) - p @ G @ p / 2 - eta * (p @ p) / 2
+        params, (batch, _) = problem("fmpq")
+        assert (g == gradients(params, batch).sum(axis=0) / 2 + eta * flat(nets.tensors(params))).all()
+
+
+def test_dev_lm_1_nothing_foretold():
+    params, (batch, _) = problem("fmpq")
+    fitted = nets.forward(MODEL, params, batch.x).output
+    for method in (subsampled, hessian_free):
+        hyper = method.Hyper()
+        state = method.init(MODEL, params, batch, hyper)
+        new, after, trace = method.step(MODEL, params, state, batch._replace(y=fitted), hyper)
+        assert (trace.rho, after.lam_LM) == (arrays.const(Q(1, 2), like=batch.x), state.lam_LM)
+        assert (flat(nets.tensors(new)) == flat(nets.tensors(params))).all()
+
+
+def test_dev_lm_2_a_step_that_cannot_be_judged():
+    one = np.float64(1)
+    for f_p, foretold in ((np.inf * one, one), (np.nan * one, one), (one / 2, -one)):
+        rho = lm.reduction_ratio(one, f_p, foretold)
+        assert lm.adapted(one, rho, eps=Q(1, 4), boost=2, drop=Q(1, 2)) == 2
+    with np.errstate(invalid="ignore"):
+        assert not (one - np.nan) / one < 0.25                   # as printed, nothing would change
+    assert (one - one / 2) / -one < 0.25 < (one - 2 * one) / -one        # and a growth that was foretold would count as good
+
+
+def test_dev_hf_1_hessian_free_is_algorithm_23_with_another_solver():
+    g, p, trace = one_step(hessian_free.Hyper(), method=hessian_free)
+    _, same, other = one_step(subsampled.Hyper())
+    assert (p == same).all()
+    assert (trace.foretold, trace.rho, trace.lam_LM) == (other.foretold, other.rho, other.lam_LM)
+    _, cut, _ = one_step(hessian_free.Hyper(iterations=1), method=hessian_free)
+    x_b = arrays.cast(np.array([[1.0, 1.0], [3.0, 1.0]]), "fmpq")
+    Gg = x_b.T @ (x_b @ g) / 2 + arrays.const(Q(1001, 1000), like=x_b) * g
+    assert (cut == -(g @ g) / (g @ Gg) * g).all()                # one step of conjugate gradients from 0
+    assert (cut != p).any()
+
+
+def test_dev_hf_2_preconditioner_on_request():
+    with mpmath.workprec(BITS):
+        g, p, _ = one_step(hessian_free.Hyper(iterations=1, preconditioner="empirical_fisher"), "mpf", hessian_free)
+        params, (batch, _) = problem("mpf")
+        squares = (gradients(params, batch) ** 2).sum(axis=0)
+        lam = 1 + mpmath.mpf(1) / 1000
+        y = -g / np.array([(value + lam) ** mpmath.mpf("0.75") for value in squares], dtype=object)
+        x_b = np.array([[1, 1], [3, 1]])
+        Gy = x_b.T @ (x_b @ y) / 2 + lam * y
+        assert close(p, -(g @ y) / (y @ Gy) * y)
+        _, plain, _ = one_step(hessian_free.Hyper(iterations=1), "mpf", hessian_free)
+        assert not close(p, plain)
 
 
 def test_every_deviation_is_in_code_in_the_file_and_tested():

@@ -16,7 +16,7 @@ import pytest
 from stepgauge import arrays, nets
 from stepgauge.nets import LOSSES, single
 from stepgauge.reference import kbfgs, kbfgs20, kfac, kfac20, tnt
-from stepgauge.reference.parts import damping, quasi_newton, smw, tensor_normal, tensors
+from stepgauge.reference.parts import damping, levenberg_marquardt, quasi_newton, smw, tensor_normal, tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS, CLOSE = 200, mpmath.mpf(2) ** -180
@@ -731,7 +731,7 @@ def test_err_54_statistics_are_needed_for_all_tensors():
     orders = [tensor.ndim for tensor in nets.tensors(params)]
     L, k = len(orders), max(orders)
     assert (L, k) == (4, 2)
-    started = {l: 0 for l in range(1, k + 1)}
+    started = dict.fromkeys(range(1, k + 1), 0)
     with pytest.raises(KeyError):
         [started[l] for l in range(1, L + 1)]
 
@@ -776,6 +776,114 @@ def test_err_57_work_beside_shampoo():
     for d, m, T_1, T_2 in itertools.product(((2, 3), (100, 10)), (1, 1000), (1, 10), (20, 100)):
         with_pass, without = Q(m * d[0] * d[1], T_1) + shared(d, T_2), shared(d, T_2)
         assert with_pass > without
+
+
+def test_err_58_momentum_is_missing_from_the_memory():
+    for d in (8, 16):
+        model = nets.cnn((d, 4, d // 4), (nets.Conv2d(d, (4, d // 4), padding="valid"), nets.Flatten()), "mse")
+        batch = nets.Batch(np.ones((1, d, 4, d // 4)), np.ones((1, d)), np.ones((1, d)))
+        state = tnt.init(model, nets.init(model, 0), batch, tnt.Hyper())
+        assert [M.shape for M in state.G_h[0]] == [(d, d)] * 3
+        assert sum(M.size for M in state.G_h[0]) == 3 * d**2
+        assert state.grad_h[0].size == d**3
+        assert d**3 > 2 * 3 * d**2 or d <= 6
+def tiny_net():
+    """θ, h, v and J of a relu net 2-2-2 with no activation at the output, by (5.10), exact."""
+    W, V, x = exact([[1, "1/2"], [-1, 3]]), exact([[2, -1], ["1/3", 1]]), exact([1, 2])
+    h = [W @ x + exact([1, 1]), None]
+    v = [x, np.array([max(value, Q(0)) for value in h[0]], dtype=object)]
+    h[1] = V @ v[1]
+    v.append(h[1])
+    slopes = np.array([Q(int(value > 0)) for value in h[0]], dtype=object)
+    through = V * slopes                                                        # ∂ŷ/∂h^(1)
+    J = np.concatenate([np.kron(x, through), through, np.kron(v[1], eye(2)), eye(2)], axis=1)
+    return [(W, exact([1, 1])), (V, exact([0, 0]))], h, v, J
+
+
+def theta_vector(theta):
+    return np.concatenate([np.concatenate([W.T.ravel(), b]) for W, b in theta])
+
+
+def test_err_65_algorithm_19_multiplies_the_direction_by_the_activation():
+    theta, h, v, J = tiny_net()
+    theta_1 = [(exact([[1, 2], [3, 4]]), exact([1, 0])), (exact([[0, 1], [1, 0]]), exact([2, 5]))]
+
+    def algorithm_19(printed):
+        v_1 = 0 * v[0]
+        for l, ((W, _), (W_1, b_1)) in enumerate(zip(theta, theta_1, strict=True)):
+            h_1 = W_1 @ (v_1 if printed else v[l]) + W @ v_1 + b_1
+            v_1 = h_1 * (h[l] > 0) if l == 0 else h_1
+        return v_1
+
+    assert (algorithm_19(False) == J @ theta_vector(theta_1)).all()
+    assert (algorithm_19(True) != J @ theta_vector(theta_1)).any()
+    right = single.jacobian_product(theta, ("relu", "linear"), h, v, theta_1)
+    assert (right == algorithm_19(False)).all()
+
+
+def test_err_66_directional_derivatives_are_linear_in_the_direction():
+    theta, _, v, J = tiny_net()
+    theta_2 = [(exact([[1, 2], [3, 4]]), exact([1, 0])), (exact([[1, 1], [1, 0]]), exact([2, 5]))]
+
+    def output_2(scale, printed):
+        (W_2, b_2), (V_2, c_2) = [(scale * A, scale * b) for A, b in theta_2]
+        v_2 = W_2 @ v[0] + b_2                                                  # both units are active
+        return V_2 @ v[1] + (V_2 if printed else theta[1][0]) @ v_2 + c_2
+
+    assert (output_2(1, False) == J @ theta_vector(theta_2)).all()
+    assert (output_2(2, False) == 2 * output_2(1, False)).all()
+    assert (output_2(2, True) != 2 * output_2(1, True)).any()
+
+
+def test_err_67_blocks_are_J_times_J_transposed():
+    theta, h, v, J = tiny_net()
+    through = theta[1][0] * np.array([Q(int(value > 0)) for value in h[0]], dtype=object)
+    block = (v[0] @ v[0] + 1) * (through @ through.T) + (v[1] @ v[1] + 1) * eye(2)
+    assert (block == J @ J.T).all()
+    assert (J.T @ J).shape == (12, 12) != block.shape
+    assert (single.block_matrix(theta, ("relu", "linear"), [h], [v]) == block).all()
+
+
+def test_err_68_cost_of_D_depends_on_the_inputs():
+    def counted(widths, N):
+        """Multiply-adds of ṽᵀṽ and ĤᵀĤ for every layer, by the definition of the products."""
+        m_L = widths[-1]
+        return sum(N * N * (m_in + 1) + (N * m_L) ** 2 * m + (N * m_L) ** 2 for m_in, m in itertools.pairwise(widths))
+
+    def printed(widths, N):
+        return widths[-1] ** 2 * N * N * sum(widths[1:])
+
+    assert all(counted((m_0, 1), 30) > m_0 * printed((m_0, 1), 30) for m_0 in (10, 784, 10**6))      # no constant will do
+    assert all(counted((m_0, 1), 30) <= 3 * (printed((m_0, 1), 30) + 30 * 30 * m_0) for m_0 in (1, 10, 784, 10**6))
+
+
+def test_err_69_bound_on_lambda_needs_its_start():
+    beta = beta_1 = Q(2)                                                        # f = θ² in one dimension: f'' = B = 2
+    eps, boost, tau, lam_0 = Q(1, 4), Q(101, 100), Q(1, 1000), Q(1000)
+    Lambda = (beta + beta_1) / 2 / eps                                          # ½(β + β₁)/λ ≤ ε from here on
+    assert lam_0 > boost * Lambda + tau
+    assert lam_0 <= max(lam_0, boost * Lambda + tau)
+
+
+def test_err_70_ratio_at_a_stationary_point():
+    one = np.float64(1)
+    with np.errstate(invalid="ignore"):
+        rho = (one - one) / (0 * one)                                           # (5.5) with p = 0
+    assert not rho < 0.25
+    assert not rho > 0.75
+    assert not rho >= 0.25
+    assert levenberg_marquardt.reduction_ratio(one, one, 0 * one) == 0.5
+
+
+def test_err_71_tau_is_damping_not_regularization():
+    theta, g, B, lam_LM, tau = Q(5), Q(2), Q(3), Q(1), Q(1, 2)
+    damped = -g / (B + lam_LM + tau)                                            # R (5.4) with λ = λ_LM + τ
+    penalised = -(g + tau * theta) / ((B + tau) + lam_LM)                       # of f + τ/2 θ², whose B has τ
+    assert damped != penalised
+    foretold = [-slope * p - curvature * p * p / 2
+                for slope, curvature, p in ((g, B, damped), (g + tau * theta, B + tau, penalised))]
+    assert foretold[0] == (-g * damped + (lam_LM + tau) * damped**2) / 2
+    assert foretold[1] == (-(g + tau * theta) * penalised + lam_LM * penalised**2) / 2
 
 
 def numbers_in(text):

@@ -1,7 +1,7 @@
 """Implementations of grouped Newton, Newton's and Cauchy's methods by other people's hands: what the judge has to pass.
 
-Derivatives come from nested automatic differentiation, as in the author's code; (2) is solved by bracketing the scalar equation with
-linear solves and no eigenvectors; sums go over subsets as vectors of indices.
+Derivatives come from nested automatic differentiation, as in the author's code; (2) is solved by bracketing the scalar equation
+with linear solves and no eigenvectors; sums go over subsets as vectors of indices.
 """
 
 import sys
@@ -16,7 +16,7 @@ from stepgauge.reference import METHODS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nets"))
 
-from test_cnn_autograd import LOSS, judged  # noqa: E402
+from test_cnn_autograd import LOSS, judged
 
 
 def exposed(params, dtype, **more):
@@ -25,8 +25,10 @@ def exposed(params, dtype, **more):
 
     shown = {"W": listed(nets.Layer, 0), "b": listed(nets.Layer, 1), "gamma": listed(nets.Norm, 0), "beta": listed(nets.Norm, 1)}
     shown = {name: values for name, values in shown.items() if values}
-    return shown | {name: [np.asarray(v, dtype=dtype) for v in value] if isinstance(value, list | tuple) else np.asarray(value, dtype=dtype)
-                    for name, value in more.items() if value is not None}
+    def cast(value):
+        return [cast(v) for v in value] if isinstance(value, list | tuple) else np.asarray(value, dtype=dtype)
+
+    return shown | {name: cast(value) for name, value in more.items() if value is not None}
 
 
 def the_code(case):
@@ -104,7 +106,7 @@ def automatic(case, slip=None):
         if t % hyper.tau == 0:
             other = batch if slip == "one sample" else batch.curvature
 
-            def along(w, other=other, u=u):
+            def along(w, other=other, u=u, flat=flat):
                 steps = sum(w[s] * np.isin(np.arange(len(flat)), I).astype(dtype) for s, I in enumerate(sets))
                 return loss(flat + u * steps, other.x, other.y)
 

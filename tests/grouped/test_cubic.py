@@ -40,7 +40,7 @@ def lifted(*numbers):
 
 
 def certified(found, g, H, d, lam):
-    """Asserts stationarity and the sign of H̄ + (λ/2) r D² in 60 digits, in the scale of D, up to the rounding of an eigenvalue problem."""
+    """Asserts stationarity and the sign of H̄ + (λ/2) r D² in 60 digits, in the scale of D, up to an eigenvalue's rounding."""
     with precision(200):
         eta, g, H, d, lam = lifted(found.eta, g, H, d, lam)
         r = mpmath.sqrt(sum((d * eta) ** 2))
@@ -91,7 +91,7 @@ def test_never_worse_than_a_dense_grid_or_a_local_optimiser(kind):
             points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(g))
             assert values(points, g, H, d, lam).min() >= value - 64 * EPS * (abs(value) + 1)
         for start in rng.standard_normal((4, len(g))) * reach / d:
-            local = minimize(lambda eta: values(eta[None], g, H, d, lam)[0], start, method="BFGS")
+            local = minimize(lambda eta, *given: values(eta[None], *given)[0], start, (g, H, d, lam), method="BFGS")
             assert local.fun >= value - 64 * EPS * (abs(value) + 1)
 
 
@@ -215,12 +215,12 @@ def test_what_has_no_solution_says_so():
         cubic.solution(np.ones(2), np.ones((2, 2)), np.ones(2), 0.0)
 
 
-@pytest.mark.parametrize(("g", "H", "d", "lam"), [(2.0, 3.0, 1.0, 2.0), (-2.0, 3.0, 1.0, 2.0), (1.0, -3.0, 2.0, 0.5), (1e-200, 1.0, 1e-3, 1.0),
-                                                  (1e150, -1e-150, 1e-40, 1e60)])
+@pytest.mark.parametrize(("g", "H", "d", "lam"), [
+    (2.0, 3.0, 1.0, 2.0), (-2.0, 3.0, 1.0, 2.0), (1.0, -3.0, 2.0, 0.5), (1e-200, 1.0, 1e-3, 1.0), (1e150, -1e-150, 1e-40, 1e60)])
 def test_one_subset_solves_a_quadratic(g, H, d, lam):
     """λ d³ η|η|/2 + H̄η = ḡ, whose solution of the larger size has the sign of ḡ."""
     found = cubic.minimiser(np.array([g]), np.array([[H]]), np.array([d]), lam)
-    with precision(4000):                                              # the smaller term of −b + √(b² + 4ac) may be 1e-400 of the other
+    with precision(4000):                                            # −b + √(b² + 4ac) may leave 1e-400 of either
         a, b, c = mpmath.mpf(lam) * mpmath.mpf(d) ** 3 / 2, mpmath.mpf(H), abs(mpmath.mpf(g))
         exact = mpmath.sign(g) * (-b + mpmath.sqrt(b**2 + 4 * a * c)) / (2 * a)
         assert abs(found.eta[0] - exact) <= 32 * EPS * abs(exact)

@@ -58,7 +58,8 @@ def test_slips_in_a_foreign_program_are_found(slip, cause, first):
 def short(method="grouped_newton"):
     """Three steps of one case, with two calls of compute_lr, all averages at work and a λ that is not 1."""
     case, = verify.cases(method, ["labels"])
-    return [dataclasses.replace(case, batches=case.batches[:3], hyper=case.hyper._replace(lam1=0.015625, tau=2, mu_eta=0.25, mu_g=0.75))]
+    hyper = case.hyper._replace(lam1=0.015625, tau=2, mu_eta=0.25, mu_g=0.75)
+    return [dataclasses.replace(case, batches=case.batches[:3], hyper=hyper)]
 
 
 def _identity(tag, function, name, value):
@@ -113,7 +114,8 @@ def test_cases_survive_their_files(method, tmp_path):
     same = verify.Case.load(tmp_path)
     assert [float(x) if isinstance(x, Fraction) else x for x in case.hyper] == list(same.hyper)
     assert (same.batches[0].curvature.x == case.batches[0].curvature.x).all()
-    listed = verify.Case(**{**vars(case), "hyper": case.hyper._replace(partition=[[*range(sum(t.size for t in nets.tensors(case.params)))]])})
+    whole = [*range(sum(t.size for t in nets.tensors(case.params)))]
+    listed = dataclasses.replace(case, hyper=case.hyper._replace(partition=[whole]))
     listed.save(tmp_path / "listed")
     assert verify.Case.load(tmp_path / "listed").hyper.partition == listed.hyper.partition
 

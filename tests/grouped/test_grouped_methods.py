@@ -86,7 +86,7 @@ def test_batch_normalisation_and_pooling_train():
 
 
 def test_a_bias_before_a_batch_normalisation_has_no_slope_and_needs_company():
-    """Its gradient is 0: in floats u there is rounding, which a subset of its own would blow up, and one with its weights does not."""
+    """Its gradient is 0: in floats u is rounding, which a subset of its own blows up, and one with its weights does not."""
     model = nets.cnn((1, 4, 4), (Conv2d(2, 3), BatchNorm(), Act("elu"), MaxPool(2), Flatten(), Dense(2)), "softmax_ce")
     rng = np.random.default_rng(1)
     params, batch = nets.init(model, 0), nets.Batch(rng.standard_normal((8, 1, 4, 4)), rng.integers(0, 2, 8))
@@ -106,7 +106,7 @@ def test_a_dead_layer_does_not_move_and_does_no_harm():
     rng = np.random.default_rng(2)
     batch = nets.Batch(rng.standard_normal((4, 2)), rng.integers(0, 2, 4))
     for method in ("grouped_newton", "cauchy"):
-        after, _, (trace,) = run(method, METHODS[method].Hyper(), params, [batch], model)
+        after, *_ = run(method, METHODS[method].Hyper(), params, [batch], model)
         assert (after[0].W == W).all()
         assert np.isfinite(after[1].b).all()
     assert run("grouped_newton", CODE.Hyper(), params, [batch], model)[2][0].e[:2].tolist() == [0, 0]
@@ -190,7 +190,8 @@ def test_hyper_parameters_out_of_range(name, bad):
     params, batches = problem()
     good = CODE.Hyper()
     state = CODE.init(MODEL, params, None, good)
-    for call in (lambda hyper: CODE.init(MODEL, params, None, hyper), lambda hyper: CODE.step(MODEL, params, state, batches[0], hyper),
+    for call in (lambda hyper: CODE.init(MODEL, params, None, hyper),
+                 lambda hyper: CODE.step(MODEL, params, state, batches[0], hyper),
                  lambda hyper: CODE.schedule(state, 1.0, hyper)):
         with pytest.raises(ValueError, match=rf"^{name}: expected .* because .*, got "):
             call(good._replace(**{name: bad}))
@@ -214,7 +215,8 @@ def test_losses_that_are_none(loss):
         CODE.schedule(CODE.init(MODEL, problem()[0], None, hyper), loss, hyper)
 
 
-@pytest.mark.parametrize("curvature", [np.array([0, 6]), np.array([-1]), np.array([0.0]), np.array([[0]]), "all", np.array([], dtype=int)])
+@pytest.mark.parametrize("curvature", [
+    np.array([0, 6]), np.array([-1]), np.array([0.0]), np.array([[0]]), "all", np.array([], dtype=int)])
 def test_curvature_that_names_no_examples(curvature):
     params, (batch, *_) = problem()
     state = CODE.init(MODEL, params, None, CODE.Hyper())

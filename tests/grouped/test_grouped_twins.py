@@ -252,9 +252,8 @@ def test_discrete_and_trivial_partitions_are_newton_and_cauchy_by_their_own_form
     model, params, (batch, *_) = rational((2, 2), ("linear",), 3, 1)
     g, H, _ = polynomial_derivatives(lambda theta: loss_of((2, 2), ("linear",), theta, batch), flat(params))
     batch = batch._replace(curvature=None)
-    for method, step in (("newton", twins.solved(H, g)),
-                         ("cauchy", [sum(x * x for x in g) / sum(x * H[i][j] * g[j] for i, x in enumerate(g) for j in range(len(g))) * x
-                                     for x in g])):
+    rate = sum(x * x for x in g) / sum(x * H[i][j] * y for i, x in enumerate(g) for j, y in enumerate(g))
+    for method, step in (("newton", twins.solved(H, g)), ("cauchy", [rate * x for x in g])):
         code = METHODS[method]
         after, _, _ = code.step(model, params, code.init(model, params, None, code.Hyper()), batch, code.Hyper())
         assert flat(after) == [t - s for t, s in zip(flat(params), step, strict=True)]

@@ -1,8 +1,8 @@
 """W's Method 4.1 and Algorithm 1, written from the text alone: lists, loops and one number at a time.
 
-Numbers are anything with + − × ÷ and <: Fraction, mpmath's mpf. A loss is a function of the flat list of parameters; its derivatives
-come from the definition, as limits are out of reach of a program: `derivatives` asks for the polynomial that the loss is
-(tests/nets/polynomials.py) or, with mpmath, for its Taylor polynomial by interpolation.
+Numbers are anything with + − × ÷ and <: Fraction, mpmath's mpf. A loss is a function of the flat list of parameters; its
+derivatives come from the definition, as limits are out of reach of a program: `derivatives` asks for the polynomial that the loss
+is (tests/nets/polynomials.py) or, with mpmath, for its Taylor polynomial by interpolation.
 """
 
 from itertools import product

@@ -59,7 +59,7 @@ COPIES = {
     "tnt": {"plain": (10, 13), "labels": (11, 26)},
     "tnt_ef": {"plain": (9, 7), "labels": (11, 26)},
     "tnt_ideal": {"plain": (3, 20), "labels": (3, 33)},
-    "shampoo": {"plain": (8, 7), "labels": (28, 194)},                   # "labels" has roots to compute: a question or two an iteration
+    "shampoo": {"plain": (8, 7), "labels": (28, 194)},               # "labels" has roots to compute: a question or two an iteration
     "block_fisher": {"plain": (3, 7), "labels": (3, 11)},
     "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
     "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
@@ -173,7 +173,7 @@ PARTS = {
     "log_density": (lambda X, H: tensor_normal.log_density(X, 0 * X, (H, H[:3, :3])), "XH"),
     "sample": (lambda X, H: tensor_normal.sample(0 * X, (H, H[:3, :3]), X), "XH"),
     "contractions": (lambda T: tensor_normal.contractions((T[None],), "3-way"), "T"),
-    "preconditioned": (lambda T, H: tensor_normal.preconditioned((T[None],), ((H[:1, :1], H, H[:3, :3], H[:2, :2]),), "4-way"), "TH"),
+    "preconditioned": (lambda T, H: tensor_normal.preconditioned((T,), ((H, H[:3, :3], H[:2, :2]),), "4-way"), "TH"),
     "as_modes": (lambda T: tensor_normal.from_modes(tensor_normal.as_modes(T[None], "3-way"), (1, *T.shape), "3-way"), "T"),
     "limited_memory": (limited_memory, "syX"),
     "triu": (lambda H: namespace(H).triu(H), "H"),

@@ -119,7 +119,7 @@ def test_what_has_no_root_is_signalled(dtype, p):
     no_roots = [np.zeros((3, 3)), -np.eye(2), np.diag([1.0, -1.0]), np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[-1.0]]),
                 np.array([[0.0]]), np.diag([1.0, 0.0]), rank_two @ rank_two.T, np.diag([1.0, -1e-3])]
     for A in no_roots:
-        with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix with enough digits .*got an"):
+        with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix with enough digits "):
             inverse_root(A.astype(dtype), p)
 
 
@@ -154,7 +154,7 @@ def test_a_hundred_iterations_are_the_limit():
 
 
 def test_the_tolerance_is_met_at_least():
-    """A tolerance that rounding cannot meet asks for no more than rounding allows; where errors square, a loose one changes nothing."""
+    """A tolerance that rounding cannot meet asks for what rounding allows; where errors square, a loose one changes nothing."""
     A = spd(5, 1e4, "spread", 6)
     first = coupled_newton(A, 4, F(1, 10**6))
     assert [coupled_newton(A, 4, tolerance).X.tolist() for tolerance in (F(1, 100), F(1, 10**30))] == 2 * [first.X.tolist()]
@@ -180,9 +180,9 @@ def test_other_roots_are_not_rational(kind):
     A = cast(np.array([[F(2), F(1)], [F(1), F(3)]]), kind)
     assert inverse_root(A, 1).tolist() == namespace(A).inv(A).tolist()
     for p in POWERS[1:]:
-        with pytest.raises(NotRational, match="^inverse_root: expected a matrix whose inverse root is rational because"):
+        with pytest.raises(NotRational, match=r"^inverse_root: expected a matrix whose inverse root is rational because"):
             inverse_root(A, p)
-    with pytest.raises(ArithmeticError, match="^inverse_root: expected a positive definite matrix, got one with a pivot <= 0"):
+    with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix, got one with a pivot <= 0"):
         inverse_root(-A, 2)
     assert inverse_root(cast(np.array([[F(1, 81)]]), kind), 4).tolist() == [[3]]
 

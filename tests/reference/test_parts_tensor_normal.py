@@ -143,11 +143,11 @@ def test_zero_is_the_limit():
     E = rational(moments([2.25 * np.eye(2), 2.25 * np.eye(3)]))
     for j in range(4):
         smaller = identify([E_i / 4**j for E_i in E])
-        assert all((U == F(9, 4) / 2**j * namespace(U).eye(len(U))).all() for U in smaller.U_t)
+        assert all((F(9, 4) / 2**j * namespace(U).eye(len(U)) == U).all() for U in smaller.U_t)
 
 
 def test_what_is_no_perfect_power_is_not_rational():
-    with pytest.raises(NotRational, match="^root: expected the square of a rational because"):
+    with pytest.raises(NotRational, match=r"^root: expected the square of a rational because"):
         identify(rational([np.eye(2) * 3, 6 * np.eye(1)]))
 
 
@@ -189,9 +189,9 @@ def test_views_come_back_and_go_behind_leading_axes(A, view):
 def test_shapes_that_do_not_fit_are_refused():
     G, U = np.ones((2, 3)), covariances((2, 3))
     for call in (lambda U: log_density(G, G, U), lambda U: sample(G, U, G)):
-        with pytest.raises(ValueError, match=r"^U: expected square matrices of sizes \(2, 3\) because every mode has its covariance"):
+        with pytest.raises(ValueError, match=r"^U: expected square matrices of sizes \(2, 3\) because every mode has"):
             call(U[::-1])
-        with pytest.raises(ArithmeticError, match="^cholesky: expected a "):
+        with pytest.raises(ArithmeticError, match=r"^cholesky: expected a "):
             call([U[0], -U[1]])
     with pytest.raises(ValueError, match=r"^M: expected shape \(2, 3\) because draw and mean are of one shape, got \(3, 2\)"):
         log_density(G, G.T, U)

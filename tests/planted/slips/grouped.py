@@ -15,7 +15,8 @@ SLIPS = {
              "mine[k] = mine[k]", "coefficients are not stored"),
         ],
         SMOOTH: [
-            ("Series.__truediv__", "x[k - 1], _convolution((None, *y), q, k)", "x[k - 1], None", "a quotient with a constant divisor"),
+            ("Series.__truediv__", "x[k - 1], _convolution((None, *y), q, k)", "x[k - 1], None",
+             "a quotient with a constant divisor"),
             ("_integral", "total / k", "total", "the 1/k of an integral"),
             ("_integral", "j * (a[j - 1] * w[k - j])", "a[j - 1] * w[k - j]", "the j of a derivative"),
             ("SeriesSpace.tanh", "_minus(None, _convolution(y, y, k))", "_convolution(y, y, k)", "tanh′ = 1 + y²"),
@@ -34,7 +35,8 @@ SLIPS = {
         ],
         "nets/test_taylor.py::test_partitions_by_name": [
             ("by_depth_and_role", "for run in runs for role in (0, 1)", "for role in (0, 1) for run in runs", "roles first"),
-            ("by_depth_and_role", "np.array_split(np.arange(L), chunks)", "np.array_split(np.arange(L), chunks)[::-1]", "from the end"),
+            ("by_depth_and_role", "np.array_split(np.arange(L), chunks)", "np.array_split(np.arange(L), chunks)[::-1]",
+             "from the end"),
         ],
     },
     "nets.taylor": {
@@ -43,7 +45,9 @@ SLIPS = {
             ("W§4.2", "s, 3)", "s, 2)", "the coefficient of t²"),
             ("W§4.1", "u_i * g_i.value", "abs(u_i) * g_i.value", "the sign of ḡ"),
             ("W§4.1", "u_i * _coefficient(g_i, s, 1)", "u_i * _coefficient(g_i, s, 1) / 2", "half of the Hessian"),
-            ("summaries", "(H_bar + H_bar.T) / 2", "H_bar + H_bar.T", "twice the Hessian"),
+            ("summaries", "(twice + twice.T) / 2", "twice + twice.T", "twice the Hessian"),
+            ("summaries", "(a < b) - (a > b)", "(a > b) - (a < b)", "rows of directions that have not gone back so far"),
+            ("summaries", "start < l for", "start > l for", "the other directions go back"),
             ("W§A", "s, 1)", "0, 1)", "the first subset for all"),
         ],
         "nets/test_taylor.py::test_taylor_terms_are_the_sums_of_the_tensors": [
