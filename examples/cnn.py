@@ -108,6 +108,10 @@ def trial(name, method, choice, epochs, seed):
     return (found["errors"][-1], found["losses"][-1]) if found["epoch"] and np.isfinite(found["losses"][-1]) else (np.inf, np.inf)
 
 
+def final_error(found):
+    return found["errors"][-1]
+
+
 def layers_of(model, pairs, hyper):
     """By layer of K-BFGS: λ_G, the largest ‖y_G‖/‖s_G‖ of all updates, and the extreme eigenvalues of λ_G H_G at the end.
 
@@ -148,13 +152,18 @@ def main():
         show(page(runs), page_of_layers(runs))
         return
     grids = {(name, method): choices(grid, given.quick) for name in given.sets for method, grid in GRID.items()}
-    runs, tried = search(trial, train, grids, SEEDS, given)
+    runs, tried = search(trial, train, final_error, grids, SEEDS, given)
     show(page(runs), page_of_layers(runs))
     write(given.out / "cnn.json", {"epochs": given.epochs, "fixed": FIXED, "alpha gamma": DECAY, "tried": tried, "runs": runs})
+    draw(runs, given.out / "cnn.png")
+
+
+def draw(runs, path):
+    """Means over seeds of training losses and validation errors, against epochs and seconds, as in the thesis' figures."""
     columns = {"epoch": ("epoch", 1), "seconds in steps": ("seconds", 1), "training loss": ("losses", 1),
                "validation error, %": ("errors", 100)}
-    rows = [(x, y) for y in ("training loss", "validation error, %") for x in ("epoch", "seconds in steps")]
-    picture({name: mean_of(runs, name, columns) for name in given.sets}, rows, given.out / "cnn.png")
+    picture({name: mean_of(runs, name, columns) for name in dict.fromkeys(run["set"] for run in runs)},
+            [(x, y) for y in ("training loss", "validation error, %") for x in ("epoch", "seconds in steps")], path)
 
 
 if __name__ == "__main__":

@@ -144,20 +144,23 @@ def in_parallel(function, jobs, workers):
         return [future.result() for future in progress(futures, f"{len(jobs)} runs")]
 
 
-def search(trial, train, grids, seeds, given):
-    """Every choice once, with the first seed; then the best one for each problem and method with every seed.
+def search(trial, train, worth, grids, seeds, given, finalists=1):
+    """Every choice once, with the first seed; then the best few for each problem and method with every seed, and the best of these.
 
-    Takes    grids: {(problem, method): choices}; trial, train: functions of (problem, method, choice, epochs, seed), which give
-             what is to be low, as a tuple, and a dict for the JSON file.
-    Returns  what was chosen, with a list of those dicts as "seeds", and what was tried, with its "value"; None where it diverged.
+    Takes    grids: {(problem, method): choices}; trial, train: functions of (problem, method, choice, epochs, seed), of which the
+             first gives a tuple that is to be low, and the second a dict, of which the number `worth` is to be low in the mean.
+    Returns  what was chosen, with its dicts as "seeds", and what was tried, with its "value"; None where it diverged.
     """
     seeds = seeds[:1] if given.quick else seeds
     jobs = [(*pair, choice, given.epochs) for pair, grid in grids.items() for choice in grid]
     values = in_parallel(trial, [(*job, seeds[0]) for job in jobs], given.jobs)
-    best = [jobs[min((value, i) for i, value in enumerate(values) if jobs[i][:2] == pair)[1]] for pair in grids]
+    ranked = sorted(zip(values, jobs, strict=True), key=lambda tried: tried[0])
+    best = [job for pair in grids for job in [job for _, job in ranked if job[:2] == pair][:finalists]]
     again = iter(in_parallel(train, [(*job, seed) for job in best for seed in seeds], given.jobs))
-    runs = [{"set": name, "method": method, "hyper": choice, "seeds": [next(again) for _ in seeds]}
+    last = [{"set": name, "method": method, "hyper": choice, "seeds": [next(again) for _ in seeds]}
             for name, method, choice, _ in best]
+    runs = [min((run for run in last if (run["set"], run["method"]) == pair), key=lambda run: sum(map(worth, run["seeds"])))
+            for pair in grids]
     tried = [{"set": name, "method": method, **choice, "value": value[0] if np.isfinite(value[0]) else None}
              for (name, method, choice, _), value in zip(jobs, values, strict=True)]
     return runs, tried
