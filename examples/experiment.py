@@ -9,6 +9,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import json
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -114,8 +115,7 @@ def descend(problem, method, hyper, measure, *, epochs, seed=1, at=None, watch=N
 
 def mean_loss(problem, params, stats=()):
     """The mean loss over all training examples."""
-    output = nets.forward(problem.model, params, problem.x, stats).output
-    return float(nets.LOSSES[problem.model.loss].value(output, nets.losses.targets(problem.model.loss, output, problem.y)).mean())
+    return float(nets.mean_loss(problem.model, nets.forward(problem.model, params, problem.x, stats).output, problem.y))
 
 
 def options(doc, epochs, names):
@@ -201,9 +201,10 @@ def show(*tables):
 
 
 def write(path, content):
-    """JSON, one line a list of numbers."""
+    """JSON, with one line for every innermost list."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    text = json.dumps(content, indent=1, allow_nan=False)
+    path.write_text(re.sub(r"\[[^][{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n")
 
 
 def picture(lines, rows, path):
