@@ -31,15 +31,16 @@ from stepgauge.verify.progress import progress
 GRID = {
     "tnt": {"alpha": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4), "eps": (0.003, 0.01, 0.03, 0.1), "T_2": (20,)},
     "tnt_ef": {"alpha": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "eps": (0.03, 0.1, 0.3, 1.0), "T_2": (20,)},
-    "kfac20": {"alpha": (0.03, 0.1, 0.3), "lam": (0.0003, 0.001, 0.003, 0.01), "T": (20,)},
-    "shampoo": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-3, 1e-2, 1e-1), "T_2": (20,)},
+    "kfac": {"alpha": (0.003, 0.01, 0.03, 0.1), "lam": (0.01, 0.03, 0.1, 0.3), "T_2": (20,)},
+    "kfac_ef": {"alpha": (0.01, 0.03, 0.1, 0.3), "lam": (0.1, 1.0, 10.0, 100.0), "T_2": (20,)},
+    "shampoo": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-2, 1e-1, 1.0, 10.0), "T_2": (20,)},
     "adam": {"alpha": (1e-3, 3e-3, 1e-2, 3e-2), "eps": (1e-8, 1e-4, 1e-2)},
     "sgd_m": {"alpha": (0.001, 0.003, 0.01, 0.03, 0.1), "momentum": ("heavy_ball",)},
 }
 """Learning rate and damping: parts of the grids of R Section 4.7.2 that the sizes here leave worth trying. A method of METHODS
 joins by its line here."""
 
-SAMPLING = ("tnt", "kfac20")
+SAMPLING = ("tnt", "kfac")
 """The methods that draw targets."""
 
 WIDTHS, LOSS, BATCH = (64, 100, 50, 25, 6, 25, 50, 100, 64), "bce", 200

@@ -172,7 +172,7 @@ class Rule(NamedTuple):
 
     forward: Callable[..., tuple[Array, Any, Any]]
     back: Callable[..., Array]
-    tangent: Callable[..., Array] | None = None
+    tangent: Any = None
 
 
 RULES = {Dense: Rule(_dense, _dense_back, _dense_tangent), Conv2d: Rule(_conv, _conv_back, _conv_tangent),

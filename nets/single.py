@@ -150,7 +150,7 @@ def block_matrix(theta: Any, activations: Any, h: Any, v: Any) -> Array:
     """
     xp = namespace(v[0][0])
     e = xp.eye(theta[-1][1].shape[0])
-    h_h = []
+    h_h: list[list[Any]] = []
     for i in range(len(h)):                                                                     # R22.3
         h_h.append([])
         for e_j in e:                                                                           # R22.4

@@ -87,7 +87,7 @@ def _left(values: tuple[Any, ...], defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 class State(NamedTuple):
-    """k: steps taken. u: one array a tensor, and eta (S,), both 0 before the first step. lam: λ now.
+    """k: steps taken. u: one array a tensor, and eta (S,), both 0 before the first step. lam (): λ now.
 
     best, bad: the best loss that `schedule` has seen (None before the first) and how often in a row it has not improved since.
     """
@@ -95,7 +95,7 @@ class State(NamedTuple):
     k: int
     u: tuple[Array, ...]
     eta: Array
-    lam: Any
+    lam: Array
     best: Any = None
     bad: int = 0
 

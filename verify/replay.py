@@ -268,7 +268,7 @@ class _Step:
         tags = METHODS[self.case.method].LINES
         return after._replace(**{name: self.stop(tags.get(name, "unchanged"), name, value)
                                  for name, value in after._asdict().items()
-                                 if value is getattr(before, name) and isinstance(value, tuple)})
+                                 if value is getattr(before, name) and isinstance(value, tuple | Banded)})
 
     def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
         if hasattr(value, "_fields"):

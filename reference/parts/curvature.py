@@ -49,7 +49,8 @@ def examples(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch)
     S_2 = batch.curvature
     if isinstance(S_2, nets.Batch):
         return examples(model, params, nets.forward(model, params, S_2.x), S_2._replace(curvature=None))
-    y, y_sampled = (None if y is None else targets(model.loss, tape.output, y) for y in (batch.y, batch.y_sampled))
+    y = targets(model.loss, tape.output, batch.y)
+    y_sampled = None if batch.y_sampled is None else targets(model.loss, tape.output, batch.y_sampled)
     if S_2 is None:
         return Examples(tape, y, y_sampled)
     return Examples(restricted(tape, S_2), y[S_2], None if y_sampled is None else y_sampled[S_2])

@@ -64,7 +64,7 @@ COPIES = {
     "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
     "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
     "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
-    "hessian_free": {"plain": (5, 19), "labels": (5, 24)},
+    "hessian_free": {"plain": (5, 22), "labels": (5, 26)},
     "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
     "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
     "cauchy": {"plain": (10, 23), "labels": (9, 32)},
