@@ -124,3 +124,60 @@ def test_what_the_experiments_page_says_of_gauss_newton():
     errors = {method: run["errors"][-1] for (name, method), run in found.items() if name == "one"}
     assert (min(errors, key=errors.get), max(errors, key=errors.get)) == ("smw_gn", "kfac20")
     assert [round(100 * errors[method], 1) for method in ("smw_gn", "kfac20")] == [2.2, 3.1]
+
+
+def test_what_the_experiments_page_says_of_the_ablation():
+    found = json.loads((pages.ROOT / "examples/results/ablation.json").read_text())
+    lowest, seconds, error = {}, {}, {}
+    for run in found["runs"]:
+        losses = [min(one["losses"]) for one in run["seeds"]]
+        lowest[run["set"], run["method"]] = mean = sum(losses) / 3
+        error[run["set"], run["method"]] = (sum((loss - mean) ** 2 for loss in losses) / 9) ** 0.5
+        seconds[run["set"], run["method"]] = sum(one["seconds"][-1] for one in run["seeds"])
+    both, first_off, second_off, none = ("kbfgs", "kbfgs (#1 off)", "kbfgs (#2 off)", "kbfgs (both off)")
+    curves, faces, digits = ({m: lowest[name, m] for m in (both, first_off, second_off, none, "kbfgs20")}
+                             for name in ("curves", "faces", "digits"))
+    assert max(curves[first_off], curves[second_off]) < curves[none]
+    assert curves[second_off] < curves[both] < curves["kbfgs20"]
+    assert max(digits.values()) / min(digits.values()) < 1.005
+    assert faces["kbfgs20"] < max(faces[second_off], faces[none]) < min(faces[both], faces[first_off])
+    for name in ("curves", "faces", "digits"):
+        assert abs(lowest[name, both] - lowest[name, first_off]) < error[name, both] + error[name, first_off]
+    assert 0.6 < seconds["curves", both] / seconds["curves", second_off] < 0.7
+    on_faces = {run["method"]: run["hyper"] for run in found["runs"] if run["set"] == "faces"}
+    assert (on_faces["kbfgs"]["alpha"], on_faces["kbfgs20"]["lam"]) == (0.001, 0.003)
+    tried = {m: [t["value"] for t in found["tried"] if (t["set"], t["method"], t["lam"]) == ("faces", m, 0.003)]
+             for m in (both, first_off, second_off, none, "kbfgs20")}
+    start = 187.8                                                                   # where runs stand that end in their first epoch
+    assert {m: sum(value < start - 1 for value in values) for m, values in tried.items()} == \
+        {both: 0, first_off: 0, second_off: 0, none: 0, "kbfgs20": 2}
+
+
+def test_what_the_experiments_page_says_of_the_convolutional_nets():
+    found = json.loads((pages.ROOT / "examples/results/cnn.json").read_text())
+    mean = {key: {(run["set"], run["method"]): sum(one[key][-1] for one in run["seeds"]) / 3 for run in found["runs"]}
+            for key in ("losses", "errors", "seconds", "epoch")}
+    problems = [f"{net} {name}" for name in ("digits", "faces") for net in ("vgg", "resnet")]
+
+    def behind(method, other):
+        differences = [round(mean["errors"][p, method] - mean["errors"][p, other], 4) for p in problems]
+        return [sum(d > 0 for d in differences), sum(d == 0 for d in differences)]
+
+    assert [behind("kbfgs", other) for other in ("adam", "sgd_m", "kbfgs_l")] == [[3, 0], [1, 1], [2, 1]]
+    assert behind("kfac", "kbfgs") == [3, 1]
+    on_600 = [[600 * one["errors"][-1] for one in run["seeds"]] for run in found["runs"] if run["set"].endswith("digits")]
+    assert round(max(max(errors) - min(errors) for errors in on_600)) == 27
+    for p in problems:
+        for m in ("kbfgs", "kbfgs_l"):
+            assert mean["losses"][p, m] < min(mean["losses"][p, other] for other in ("kfac", "adam", "sgd_m"))
+        a_step = {m: mean["seconds"][p, m] / mean["epoch"][p, m] for m in ("kbfgs", "kfac", "sgd_m")}
+        assert 1.065 < a_step["kbfgs"] / a_step["sgd_m"] < 1.185
+        assert 0.995 < a_step["kbfgs"] / a_step["kfac"] < 1.145
+    layers = [layer for run in found["runs"] for layer in run["seeds"][0]["layers"]]
+    of_convolutions, of_dense = ([layer for layer in layers if layer[0].startswith(kind)] for kind in ("conv", "dense"))
+    assert max(ratio for _, _, ratio, _, _ in of_convolutions) < 2.45e-6
+    assert min(ratio for _, _, ratio, _, _ in of_dense) > 0.079
+    assert 1.5e-4 < min(least for *_, least, _ in of_convolutions) < 2.5e-4
+    assert 3.25 < max(most for *_, most in of_convolutions) < 3.35
+    diverged = [(t["set"], t["method"], t["alpha"], t["lam"]) for t in found["tried"] if t["value"] is None]
+    assert diverged == [("vgg faces", "kbfgs", 3, 10), ("vgg faces", "kbfgs_l", 3, 10)]

@@ -1,5 +1,6 @@
 """The main job and the planted mistakes, as a stranger runs them."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from stepgauge import verify
 from stepgauge.verify.cli import load
 
@@ -65,3 +67,31 @@ def test_the_planted_damping_fails_on_its_line_alone():
     damped = {case.case: case.verdict for case in report.cases}
     assert damped["strong curvature, n = 5"] == "PASS"
     assert damped["negative curvature, n = 5"] == "FAIL"
+
+
+@pytest.mark.parametrize(("script", "problem", "methods"), [
+    ("autoencoder", "digits", ("kbfgs20", "kbfgs20_l", "kfac20", "adam", "rmsprop", "sgd_m")),
+    ("ablation", "digits", ("kbfgs", "kbfgs (#1 off)", "kbfgs (#2 off)", "kbfgs (both off)", "kbfgs20")),
+    ("cnn", "vgg digits", ("kbfgs", "kbfgs_l", "kfac", "adam", "sgd_m")),
+])
+def test_an_experiment_writes_what_it_finds(script, problem, methods, tmp_path):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{script}.py", "--quick", "--sets", problem, "--out", tmp_path, "--jobs", "1"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "FORCE_COLOR": "", "MPLCONFIGDIR": str(tmp_path)},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = json.loads((tmp_path / f"{script}.json").read_text())["runs"]
+    assert [(run["set"], run["method"]) for run in runs] == [(problem, method) for method in methods]
+    for run in runs:
+        assert f" {problem}  {run['method']} " in done.stdout
+        for one in run.get("seeds", [run]):
+            assert len(one["losses"]) == 2
+            assert one["losses"][1] < one["losses"][0]
+            assert all(0 <= error < 1 for error in one.get("errors", ()))
+    drawn = find_spec("matplotlib") is not None
+    assert (tmp_path / f"{script}.png").exists() == drawn
+    assert (f"matplotlib is not installed (extra `plot`): {script}.png was not drawn." in done.stdout) != drawn
