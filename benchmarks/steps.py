@@ -47,9 +47,8 @@ WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 ACTIVATIONS = ("relu", "relu", "relu", "linear", "relu", "relu", "relu", "linear")
 CHANNELS, SIDE, KERNEL = 64, 16, 3
 PAIRS, T = 100, 20
-HYPER = {"sgd_m": {}, "adam": {}, "kbfgs20": {"alpha": 0.01}, "kbfgs20_l": {"alpha": 0.01, "p": PAIRS},
-         "kfac20": {"alpha": 0.01, "T": T}, "kbfgs": {"alpha": 0.01}, "kbfgs_l": {"alpha": 0.01, "p": PAIRS},
-         "kfac": {"alpha": 0.01, "T_1": 1, "T_2": T}}
+HYPER = {"sgd_m": {}, "adam": {}, "kbfgs20": {}, "kbfgs20_l": {"p": PAIRS}, "kfac20": {"T": T},
+         "kbfgs": {}, "kbfgs_l": {"p": PAIRS}, "kfac": {"T_1": 1, "T_2": T}}
 
 
 class Layer(NamedTuple):
@@ -61,10 +60,11 @@ class Layer(NamedTuple):
 
 
 class Net(NamedTuple):
-    """A problem, as a function of the dtype, with its layers; `N` examples."""
+    """A problem, as a function of the dtype, with its layers; `N` examples; `alpha` a rate at which it does not diverge."""
 
     problem: Callable[[str], tuple[Any, Any, Any]]
     N: int
+    alpha: float
     layers: tuple[Layer, ...]
 
 
@@ -90,8 +90,8 @@ def convolution(dtype):
     return model, params, batch
 
 
-NETS = {"autoencoder": Net(autoencoder, 1000, tuple(Layer(i, o, 1000) for i, o in itertools.pairwise(WIDTHS))),
-        "convolution": Net(convolution, 128, (Layer(1, CHANNELS, 128 * SIDE**2),
+NETS = {"autoencoder": Net(autoencoder, 1000, 1e-2, tuple(Layer(i, o, 1000) for i, o in itertools.pairwise(WIDTHS))),
+        "convolution": Net(convolution, 128, 1e-5, (Layer(1, CHANNELS, 128 * SIDE**2),
                                               Layer(CHANNELS * KERNEL**2, CHANNELS, 128 * SIDE**2)))}
 
 
@@ -180,7 +180,7 @@ def measure(net, method, dtype, repeats):
     module = METHODS[method]
     model, params, batch = NETS[net].problem(dtype)
     layers = NETS[net].layers
-    hyper = module.Hyper(**HYPER[method])
+    hyper = module.Hyper(**HYPER[method], alpha=NETS[net].alpha)
     state = module.init(model, params, batch, hyper)
     if method in MEMORY:
         while getattr(state, MEMORY[method])[0].S.shape[1] < PAIRS:
@@ -209,8 +209,8 @@ def measure(net, method, dtype, repeats):
     del new
     stream = streamed(method, layers) * np.dtype(dtype).itemsize / bandwidth()
     step_s, floor_s = statistics.median(steps), statistics.median(floors)
-    return {"net": net, "method": method, "dtype": dtype, "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream,
-            "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
+    return {"net": net, "method": method, "dtype": dtype,
+            "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream, "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
 
 
 def filled(memory):
