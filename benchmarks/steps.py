@@ -210,7 +210,8 @@ def measure(net, method, dtype, repeats):
     stream = streamed(method, layers) * np.dtype(dtype).itemsize / bandwidth()
     step_s, floor_s = statistics.median(steps), statistics.median(floors)
     return {"net": net, "method": method, "dtype": dtype,
-            "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream, "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
+            "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream,
+            "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
 
 
 def filled(memory):
