@@ -22,10 +22,12 @@ types: .venv/dev        # on the built package: type checkers do not follow an e
 docs: .venv/test        # every page that is generated: the tests compare the committed ones with these
 	$(BIN)/python tests/judged/table.py
 	$(BIN)/python tests/counting/table.py
+	$(BIN)/python tests/grouped/invariance.py
 	$(BIN)/python tests/docs/pages.py
 
 bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine
 	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
+	$(BIN)/python benchmarks/summaries.py --json benchmarks/summaries.json
 
 gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
 	$(BIN)/pip install -q -e '.[cupy]'

@@ -13,13 +13,16 @@ class Floats:
     """The functions of `arrays.namespace` on float32 or float64 arrays of one library, dtype and device.
 
     Everything array-api-compat offers (`where`, `exp`, `abs`, `max`, …) is passed through; the methods below are those
-    whose meaning the rooms above rely on. Results keep the dtype.
+    whose meaning the rooms above rely on. Results keep the dtype. `u` is the unit roundoff; `inverse_root` is None where an
+    iteration finds one (`reference.parts.roots`).
     """
 
     exact = False
+    inverse_root: Any = None
 
     def __init__(self, library: Any, dtype: Any, device: Any) -> None:
         self.library, self.dtype, self.device = library, dtype, device
+        self.u = float(library.finfo(dtype).eps) / 2
         self.smallest = float(library.finfo(dtype).smallest_normal)
         self._dtype_name = str(dtype).rsplit(".", 1)[-1]
         place = "" if str(device) == "cpu" else f" on {device}"
@@ -113,6 +116,13 @@ class Floats:
         """
         w, Q = self._checked("eigh", self.library.linalg.eigh, A)
         return w, Q
+
+    def root(self, x: Any, k: int) -> Any:
+        """The k-th root of x >= 0, entry by entry."""
+        if k <= 2:
+            return x if k == 1 else self.library.sqrt(x)
+        y = x ** (1 / k)                                             # 1/k is rounded: wrong by |log x| units in the last place
+        return y - (y**k - x) / (k * self.library.where(y > 0, y, self.ones(())) ** (k - 1))
 
     def _checked(self, name: str, function: Any, *operands: Any) -> Any:
         # CuPy returns garbage where NumPy raises, so failure is read off the values as well.

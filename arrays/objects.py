@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import isqrt
 from typing import Any
 
 import flint
@@ -20,11 +19,15 @@ from .errors import NotRational
 
 
 class Objects:
-    """What the object-array namespaces share; a subclass says what a number is and which functions leave its field."""
+    """What the object-array namespaces share; a subclass says what a number is and which functions leave its field.
+
+    `u` is the unit roundoff; `inverse_root` is None where an iteration finds one (`reference.parts.roots`).
+    """
 
     name: str
     exact = False
     smallest = 0
+    u: Any = 0
     number: Callable[[Any], Any]
 
     abs = staticmethod(np.abs)
@@ -159,6 +162,14 @@ class Objects:
         """√x, entry by entry."""
         raise self._leaves("sqrt")
 
+    def root(self, x: Any, k: int) -> Any:
+        """The k-th root of x >= 0, entry by entry."""
+        raise self._leaves("root")
+
+    def inverse_root(self, A: Any, p: int, tolerance: Any = 0) -> Any:
+        """A^(−1/p) of a symmetric positive definite matrix."""
+        raise self._leaves("inverse_root")
+
     def exp(self, x: Any) -> Any:
         """eˣ, entry by entry."""
         raise self._leaves("exp")
@@ -218,22 +229,64 @@ class Rationals(Objects):
 
     def sqrt(self, x: Any) -> Any:
         """√x where every entry is the square of a rational.  Raises NotRational for any other x >= 0."""
-        return _entrywise(self._root, x)
+        return _entrywise(lambda value: self._root("sqrt", value, 2), x)
 
-    def _root(self, value: Any) -> Any:
+    def root(self, x: Any, k: int) -> Any:
+        """The k-th root where every entry is the k-th power of a rational.  Raises NotRational for any other x >= 0."""
+        return _entrywise(lambda value: self._root("root", value, k), x)
+
+    def _root(self, function: str, value: Any, k: int) -> Any:
         value = Fraction(int(value.p), int(value.q)) if isinstance(value, flint.fmpq) else Fraction(value)
         if value < 0:
-            raise ArithmeticError(f"sqrt: expected a number >= 0, got {value}")
-        root = Fraction(isqrt(value.numerator), isqrt(value.denominator))
-        if root * root != value:
-            raise NotRational(f"sqrt: expected the square of a rational because the arithmetic is exact, got {value}")
+            raise ArithmeticError(f"{function}: expected a number >= 0, got {value}")
+        root = Fraction(*(int(flint.fmpz(part).root(k)) for part in (value.numerator, value.denominator)))
+        if root**k != value:
+            what = "the square of a rational" if k == 2 else f"a rational to the power {k}"
+            raise NotRational(f"{function}: expected {what} because the arithmetic is exact, got {value}")
         return self.number(root)
+
+    def inverse_root(self, A: Any, p: int, tolerance: Any = 0) -> Any:
+        """The symmetric positive definite X with XᵖA = I, for p = 1 or where X is rational.
+
+        X is computed with more and more digits; the simplest fractions near its entries are tried, and taken if XᵖA = I exactly.
+        Raises   NotRational where none of at most 8(n + 1) times as many bits as an entry of A has are such an X; ArithmeticError
+                 where A is not positive definite.
+        """
+        if p == 1:
+            return self.inv(A)
+        if not self.positive_definite(A):
+            raise ArithmeticError("inverse_root: expected a positive definite matrix, got one with a pivot <= 0")
+        n = A.shape[0]
+        entries = [Fraction(int(value.p), int(value.q)) for value in map(_RATIONAL.number, A.ravel())]
+        size = max(max(abs(value.numerator), value.denominator).bit_length() for value in entries)
+        bits = 64
+        while bits <= max(128, 16 * (n + 1) * size):
+            with mpmath.workprec(2 * bits + 64 + 2 * n * size):
+                w, Q = Mpfs().eigh(Mpfs().asarray(np.array(entries, dtype=object).reshape(A.shape)))
+                X = Q * _entrywise(lambda t: mpmath.root(1 / t, p), w) @ Q.T
+                near = [Fraction(*mpmath.libmp.to_rational(value._mpf_)).limit_denominator(2**bits) for value in X.ravel()]
+            X = _array([self.number(value) for value in near], A.shape)
+            power = A
+            for _ in range(p):
+                power = X @ power
+            if np.all(power == self.eye(n)) and self.symmetric(X):
+                return X
+            bits *= 2
+        raise NotRational("inverse_root: expected a matrix whose inverse root is rational because the arithmetic is exact, "
+                          "got one with none in reach")
 
 
 class Mpfs(Objects):
     """mpmath `mpf` entries at the precision that `arrays.precision` sets."""
 
     name = "mpmath mpf"
+    inverse_root: Any = None
+    u = property(lambda self: mpmath.mpf(2) ** -mpmath.mp.prec)
+    pi = property(lambda self: +mpmath.pi)
+
+    def root(self, x: Any, k: int) -> Any:
+        """The k-th root, entry by entry.  Raises ArithmeticError for x < 0."""
+        return _entrywise(lambda value: _real_root(value, k), x)
 
     def number(self, value: Any) -> Any:
         """`value` rounded to the working precision (a float is exact)."""
@@ -248,9 +301,14 @@ class Mpfs(Objects):
         return all(mpmath.isfinite(value) for value in np.ravel(np.asarray(x, dtype=object)))
 
     def _solve(self, A: Any, B: Any) -> Any:
+        # mpmath takes a pivot for 0 that is small beside the whole matrix: rows and columns get the same order of magnitude first.
+        rows = _magnitudes(A)
+        A, B = A / rows[:, None], B / rows[:, None]
+        columns = _magnitudes(A.T)
+        A = A / columns
         X = mpmath.lu_solve(mpmath.matrix(A.tolist()), mpmath.matrix(B[:, :1].tolist())) if B.shape[1] == 1 else \
             mpmath.inverse(mpmath.matrix(A.tolist())) * mpmath.matrix(B.tolist())
-        return _array(list(X), B.shape)
+        return _array(list(X), B.shape) / columns[:, None]
 
     def eigh(self, A: Any) -> Any:
         """Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix."""
@@ -259,7 +317,7 @@ class Mpfs(Objects):
 
     def sqrt(self, x: Any) -> Any:
         """√x, entry by entry.  Raises ArithmeticError for x < 0."""
-        return _entrywise(_real_root, x)
+        return _entrywise(lambda value: _real_root(value, 2), x)
 
     def exp(self, x: Any) -> Any:
         """eˣ, entry by entry."""
@@ -320,10 +378,16 @@ def _fmpq_mat(A: Any) -> flint.fmpq_mat:
     return flint.fmpq_mat(rows, columns, [_RATIONAL.number(value) for value in A.ravel()])
 
 
-def _real_root(value: Any) -> Any:
+def _magnitudes(A: Any) -> Any:
+    """A power of two near the largest entry of every row of A, by which mpf divide without rounding; 1 where it is 0."""
+    largest = [max(map(abs, row), default=mpmath.mpf(0)) for row in A]
+    return _array([mpmath.ldexp(mpmath.mpf(1), mpmath.mag(x) if x and mpmath.isfinite(x) else 0) for x in largest], (len(A),))
+
+
+def _real_root(value: Any, k: int) -> Any:
     if value < 0:
-        raise ArithmeticError(f"sqrt: expected a number >= 0, got {value}")
-    return mpmath.sqrt(value)
+        raise ArithmeticError(f"{'sqrt' if k == 2 else 'root'}: expected a number >= 0, got {value}")
+    return mpmath.root(value, k)
 
 
 _RATIONAL = Rationals(flint.fmpq)

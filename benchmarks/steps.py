@@ -8,7 +8,7 @@ The nets are the MNIST autoencoder of R Table 2.4, batch 1000, and one convoluti
 on images of 16 × 16, batch 128, behind a small one of 1 × 1, so that it has a backward product. For each method and dtype the
 columns are
 
-    step      median seconds of one step (with Trace; for kfac20 and kfac the mean of a period T, inverses included)
+    step      median seconds of one step (with Trace; the mean of a period T where inverses or roots are due once a period)
     floor     the step's matrix products and factorisations alone, replayed at their real shapes
     stream    the bytes of optimizer state that one step must read or write, at the measured copy bandwidth
     ratio     step / (floor + stream)
@@ -41,14 +41,21 @@ from rich.table import Table
 from stepgauge import nets
 from stepgauge.arrays import cast
 from stepgauge.reference import METHODS
+from stepgauge.reference.parts.kronecker import damped
+from stepgauge.reference.parts.roots import coupled_newton
 from stepgauge.verify.progress import progress
 
 WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 ACTIVATIONS = ("relu", "relu", "relu", "linear", "relu", "relu", "relu", "linear")
 CHANNELS, SIDE, KERNEL = 64, 16, 3
 PAIRS, T = 100, 20
-HYPER = {"sgd_m": {}, "adam": {}, "kbfgs20": {}, "kbfgs20_l": {"p": PAIRS}, "kfac20": {"T": T},
-         "kbfgs": {}, "kbfgs_l": {"p": PAIRS}, "kfac": {"T_1": 1, "T_2": T}}
+HYPER = {"sgd_m": {"alpha": 0.03}, "adam": {"alpha": 0.001}, "kbfgs20": {}, "kbfgs20_l": {"p": PAIRS}, "kfac20": {"T": T},
+         "kbfgs": {}, "kbfgs_l": {"p": PAIRS}, "kfac": {"T_1": 1, "T_2": T}, "tnt": {"alpha": 0.0001, "T_2": T},
+         "tnt_ef": {"alpha": 3e-06, "T_2": T}, "shampoo": {"alpha": 0.0003, "T_2": T, "eps": 10}}
+"""Of Shampoo's factors the largest eigenvalues are near 1e5 here; with the thesis' ε float32 has no digit for the smallest."""
+PERIODIC = ("kfac20", "kfac", "tnt", "tnt_ef", "shampoo")
+CHAPTER_3 = ("kbfgs", "kbfgs_l", "kfac")
+SECOND_ORDER = {"autoencoder": ("kbfgs20", "kbfgs20_l", "kfac20", *CHAPTER_3, "tnt", "shampoo"), "convolution": CHAPTER_3}
 
 
 class Layer(NamedTuple):
@@ -60,7 +67,7 @@ class Layer(NamedTuple):
 
 
 class Net(NamedTuple):
-    """A problem, as a function of the dtype, with its layers; `N` examples; `alpha` a rate at which it does not diverge."""
+    """A problem, as a function of the dtype, with its layers; `N` examples; `alpha` a rate at which K-BFGS and K-FAC go down."""
 
     problem: Callable[[str], tuple[Any, Any, Any]]
     N: int
@@ -107,11 +114,19 @@ def products(method, layers):
     compact = [op for i, o, _ in layers for op in (("gemm", 2 * PAIRS, i + 1, o, 1), ("gemm", o, i + 1, 2 * PAIRS, 1))]
     inverses = [("inv", i + 1, 1 / T) for i, _, _ in layers] + [("inv", o, 1 / T) for _, o, _ in layers]
     base = forward + back + weights
+    tensors = [op for i, o, _ in layers for op in (("syrk", o, i, 1), ("syrk", i, o, 1))]
+    tensors += [("gemm", o, o, 1, 1) for _, o, _ in layers]
+    direction = [op for i, o, _ in layers for op in (("gemm", o, i, o, 1), ("gemm", i, o, i, 1))]
+    direction += [("gemm", o, 1, o, 1) for _, o, _ in layers]
+    factors = [d for i, o, _ in layers for d in (o, i, o)]
     second = forward + back
     kfac = base + back + A + G + left + right + inverses
     return {"sgd_m": base, "adam": base, "kbfgs20": base + A + second + left + right, "kbfgs": base + second + left + right,
             "kbfgs20_l": base + A + second + compact + right, "kbfgs_l": base + second + compact + right,
-            "kfac20": kfac, "kfac": kfac}[method]
+            "kfac20": kfac, "kfac": kfac,
+            "tnt": base + back + weights + tensors + direction + [("inv", d, 1 / T) for d in factors],
+            "tnt_ef": base + tensors + direction + [("inv", d, 1 / T) for d in factors],
+            "shampoo": base + tensors + direction}[method]
 
 
 def streamed(method, layers):
@@ -119,14 +134,13 @@ def streamed(method, layers):
     P = sum((i + 1) * o for i, o, _ in layers)
     A = sum((i + 1) ** 2 for i, _, _ in layers)
     G = sum(o * o for _, o, _ in layers)
+    U = sum(i * i + 2 * o * o for i, o, _ in layers)
     return {"sgd_m": 5 * P, "adam": 7 * P, "kbfgs20": 5 * P + 6 * A + 3 * G, "kbfgs20_l": 5 * P + 6 * A,
             "kbfgs": 5 * P + 3 * A + 3 * G, "kbfgs_l": 5 * P + 3 * A, "kfac20": 5 * P + 2 * A + 2 * G,
-            "kfac": 5 * P + 2 * A + 2 * G}[method]
+            "kfac": 5 * P + 2 * A + 2 * G, "tnt": 5 * P + 3 * U, "tnt_ef": 5 * P + 3 * U, "shampoo": 5 * P + 3 * U}[method]
 
 
 MEMORY = {"kbfgs20_l": "H_g", "kbfgs_l": "H_G"}
-CHAPTER_3 = ["kbfgs", "kbfgs_l", "kfac"]
-SECOND_ORDER = {"autoencoder": ["kbfgs20", "kbfgs20_l", "kfac20", *CHAPTER_3], "convolution": CHAPTER_3}
 
 
 def replay(ops, dtype):
@@ -180,7 +194,7 @@ def measure(net, method, dtype, repeats):
     module = METHODS[method]
     model, params, batch = NETS[net].problem(dtype)
     layers = NETS[net].layers
-    hyper = module.Hyper(**HYPER[method], alpha=NETS[net].alpha)
+    hyper = module.Hyper(**{"alpha": NETS[net].alpha} | HYPER[method])
     state = module.init(model, params, batch, hyper)
     if method in MEMORY:
         while getattr(state, MEMORY[method])[0].S.shape[1] < PAIRS:
@@ -194,7 +208,9 @@ def measure(net, method, dtype, repeats):
         params, state, _ = module.step(model, params, state, batch, hyper)
 
     run, fixed = replay(products(method, layers), dtype)
-    count = T if method in ("kfac20", "kfac") else 1
+    if method == "shampoo":
+        fixed += root_products(model, params, batch, hyper, dtype) / T
+    count = T if method in PERIODIC else 1
     step(), run()
     steps, floors = [], []
     for _ in range(repeats):
@@ -212,6 +228,20 @@ def measure(net, method, dtype, repeats):
     return {"net": net, "method": method, "dtype": dtype,
             "step_ms": 1e3 * step_s, "floor_ms": 1e3 * floor_s, "stream_ms": 1e3 * stream,
             "ratio": step_s / (floor_s + stream), "peak_MiB": peak}
+
+
+def root_products(model, params, batch, hyper, dtype):
+    """Seconds that the products of all inverse roots take, with as many iterations as each of them needs here."""
+    state = METHODS["shampoo"].init(model, params, batch, hyper)
+    total = 0.0
+    for of_tensor in state.G_h:
+        for G in of_tensor:
+            d, p = len(G), 2 * len(of_tensor)
+            iterations = coupled_newton(damped(G, G.dtype.type(hyper.eps)), p).iterations
+            X, out = np.eye(d, dtype=dtype), np.empty((d, d), dtype)
+            count = {2: 3, 4: 4}[p]
+            total += iterations * count * median(lambda X=X, out=out: np.matmul(X, X, out=out), 3)
+    return total
 
 
 def filled(memory):

@@ -1,6 +1,6 @@
 """Networks with hand-written passes: layers, dense and convolutional, their losses and their predictive distributions."""
 
-from . import single
+from . import jacobian, single, taylor
 from .activations import ACTIVATIONS
 from .builders import lenet5, small_resnet, small_vgg
 from .losses import LOSSES, Bernoulli, Categorical, Normal
@@ -26,7 +26,10 @@ from .passes import (
     backward,
     batch_stats,
     forward,
+    mean_loss,
     norm_gradient,
+    output_factor,
+    output_gradient,
     output_hessian,
     pre_gradients,
     predictive,
@@ -38,6 +41,7 @@ from .rules import Moments
 
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
-           "batch_stats", "cnn", "expect_mlp", "expect_no_batch_norm", "expect_uncoupled", "forward", "init", "layer_shapes",
-           "layers", "lenet5", "mlp", "norm_gradient", "output_hessian", "positions", "pre_gradients", "predictive",
-           "sample_targets", "single", "small_resnet", "small_vgg", "tensors", "weight_gradient"]
+           "batch_stats", "cnn", "expect_mlp", "expect_no_batch_norm", "expect_uncoupled", "forward", "init", "jacobian",
+           "layer_shapes", "layers", "lenet5", "mean_loss", "mlp", "norm_gradient", "output_factor", "output_gradient",
+           "output_hessian", "positions", "pre_gradients", "predictive", "sample_targets", "single", "small_resnet",
+           "small_vgg", "taylor", "tensors", "weight_gradient"]

@@ -71,12 +71,14 @@ class Loss(NamedTuple):
     value        (N,): the loss of each example, a sum over outputs.
     gradient     (N, m): ∂value/∂ŷ.
     hessian      (N, m, m): H_l = ∂²value/∂ŷ² of (1.4), positive semidefinite.
+    factor       (N, m, m): C with CCᵀ = H_l, also where H_l is singular.
     predictive   the distribution of y given ŷ whose negative log-likelihood this loss is.
     """
 
     value: Callable[[Array, Array], Array]
     gradient: Callable[[Array, Array], Array]
     hessian: Callable[[Array], Array]
+    factor: Callable[[Array], Array]
     predictive: Callable[[Array], Any]
 
 
@@ -90,21 +92,36 @@ def _categorical_hessian(output: Array) -> Array:
     return _diag(a) - a[:, :, None] * a[:, None, :]
 
 
+def _categorical_factor(output: Array) -> Array:
+    """diag(√a) − a √aᵀ: its product with its transpose is diag(a) − aaᵀ, since √aᵀ√a = 1."""
+    a = namespace(output).softmax(output)
+    root = namespace(a).sqrt(a)
+    return _diag(root) - a[:, :, None] * root[:, None, :]
+
+
+def _bernoulli_variance(output: Array) -> Array:
+    """σ(1 − σ), entry by entry."""
+    return namespace(output).logistic(output) * namespace(output).logistic(-output)
+
+
 LOSSES = {
     "mse": Loss(
         value=lambda output, y: namespace(output).sum((output - y) ** 2, axis=-1) / 2,
         gradient=lambda output, y: output - y,
         hessian=lambda output: _diag(namespace(output).ones_like(output)),
+        factor=lambda output: _diag(namespace(output).ones_like(output)),
         predictive=Normal),
     "bce": Loss(
         value=lambda output, y: namespace(output).sum(namespace(output).softplus(output) - y * output, axis=-1),
         gradient=lambda output, y: namespace(output).logistic(output) - y,
-        hessian=lambda output: _diag(namespace(output).logistic(output) * namespace(output).logistic(-output)),
+        hessian=lambda output: _diag(_bernoulli_variance(output)),
+        factor=lambda output: _diag(namespace(output).sqrt(_bernoulli_variance(output))),
         predictive=lambda output: Bernoulli(namespace(output).logistic(output))),
     "softmax_ce": Loss(
         value=lambda output, y: namespace(output).logsumexp(output) - namespace(output).sum(y * output, axis=-1),
         gradient=lambda output, y: namespace(output).softmax(output) - y,
         hessian=_categorical_hessian,
+        factor=_categorical_factor,
         predictive=lambda output: Categorical(namespace(output).softmax(output))),
 }
 

@@ -7,7 +7,7 @@ examples. `rules` says what each record does; here they are gone through, forwar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,34 +114,44 @@ def _through(records: Any, z: Array, params: Iterator[Any], stats: Iterator[Mome
     return z, tuple(a), tuple(h), tuple(kept)
 
 
-def pre_gradients(model: Model, params: Any, tape: Tape, y: Array) -> tuple[Array, ...]:
+Wanted = Callable[[int, Array], Array]
+"""What of D of the pre-activations of layer l is to go further back: from l and D, D or a part of it."""
+
+
+def _all(l: int, Dh: Array) -> Array:
+    return Dh
+
+
+def pre_gradients(model: Model, params: Any, tape: Tape, y: Array, wanted: Wanted = _all) -> tuple[Array, ...]:
     """g[l] (N, P, d_out) = N · ∂(mean loss)/∂h_l(n), without the gradients of the weights (R Algorithm 1, lines 3 and 4).
 
-    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: all, or see there.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
-    _, g = _back(model.layers, LOSSES[model.loss].gradient(tape.output, targets(model.loss, tape.output, y)), tape.kept, layers,
-                 bool(tape.stats))
+    _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats), wanted)
     return tuple(reversed(g))
 
 
-def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool) -> tuple[Array | None, list[Array]]:
+def _back(records: Any, Dz: Array, kept: Any, layers: Iterator[Any], fixed: bool,
+          wanted: Wanted = _all) -> tuple[Array | None, list[Array]]:
     """D of the input of `records` from D of their output, or None where no trainable layer comes before; and g, last layer first.
+
+    Dz has C rows an example, those of one example together; C = 1 for the loss.
 
     Takes    layers: (l, (parameters, a, h)) of the trainable layers that are still to come, from the last to the first.
     """
     g: list[Array] = []
     for record, keeps in zip(reversed(records), reversed(kept), strict=True):
         if isinstance(record, Residual):
-            beside, g_beside = _back(record.shortcut, Dz, keeps[1], layers, fixed)
-            inner, g_inner = _back(record.layers, Dz, keeps[0], layers, fixed)
+            beside, g_beside = _back(record.shortcut, Dz, keeps[1], layers, fixed, wanted)
+            inner, g_inner = _back(record.layers, Dz, keeps[0], layers, fixed, wanted)
             g += [*g_beside, *g_inner]
             Dz = None if inner is None or beside is None else inner + beside
         elif isinstance(record, TRAINABLE):
             l, (layer, a, h) = next(layers)
-            g.append(namespace(Dz).reshape(Dz, h.shape))
-            Dz = RULES[type(record)].back(record, Dz, layer, a, keeps, fixed) if l > 0 else None
+            g.append(namespace(Dz).reshape(Dz, (-1, *h.shape[1:])))
+            Dz = wanted(l, RULES[type(record)].back(record, wanted(l, Dz), layer, a, keeps, fixed)) if l > 0 else None
         else:
             Dz = RULES[type(record)].back(record, Dz, None, None, keeps, fixed)
         if Dz is None:
@@ -170,21 +180,42 @@ def _gradient(layer: Layer | Norm, g: Array, a: Array) -> Layer | Norm:
     return Layer(namespace(D).reshape(D[:, :-1], layer.W.shape), D[:, -1])
 
 
-def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
+def backward(model: Model, params: Any, tape: Tape, y: Array, wanted: Wanted = _all) -> Back:
     """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
 
-    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: see `pre_gradients`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    g = pre_gradients(model, params, tape, y)
+    g = pre_gradients(model, params, tape, y, wanted)
     grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
-    value = LOSSES[model.loss].value(tape.output, targets(model.loss, tape.output, y))
-    return Back(namespace(value).sum(value) / tape.output.shape[0], g, grad)
+    return Back(mean_loss(model, tape.output, y), g, grad)
+
+
+def mean_loss(model: Model, output: Array, y: Array) -> Array:
+    """The mean over examples of the loss, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    value = LOSSES[model.loss].value(output, targets(model.loss, output, y))
+    return namespace(value).sum(value) / output.shape[0]
+
+
+def output_gradient(model: Model, output: Array, y: Array) -> Array:
+    """∂loss/∂ŷ (N, m) of each example, for output (N, m) and y: targets as in `Batch`.
+
+    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    """
+    return LOSSES[model.loss].gradient(output, targets(model.loss, output, y))
 
 
 def output_hessian(model: Model, output: Array) -> Array:
     """H_l (N, m, m): the Hessian of each example's loss in the network's output (R (1.4))."""
     return LOSSES[model.loss].hessian(output)
+
+
+def output_factor(model: Model, output: Array) -> Array:
+    """C (N, m, m) with CCᵀ = H_l for each example, from output (N, m): symmetric formulas for singular H_l too."""
+    return LOSSES[model.loss].factor(output)
 
 
 def predictive(model: Model, output: Array) -> Any:

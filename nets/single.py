@@ -1,11 +1,13 @@
-"""One example through a multilayer perceptron, as printed: R Algorithms 1, 17 and 18.
+"""One example through a multilayer perceptron, as printed: R Algorithms 1 and 17 to 22.
 
 Symbols  φ_l activation, h_l pre-activation, a_l (chapter 2) or v^(l) (chapter 5) activation, ā = (a, 1), g_l = ∂loss/∂h_l,
-         𝒟X = ∂loss/∂X.
+         𝒟X = ∂loss/∂X; J_i = ∂ŷ_i/∂θ, subscript 1 the derivative in the direction θ₁, x̂₂ (`x_h`) the derivative of (J_i θ₂)ᵀx in
+         x₂, e_j the j-th unit vector.
 Departs  ERR-3: line 4 of Algorithm 1 multiplies by W_lᵀ, whose last row belongs to the bias and must be left out.
          ERR-4: line 10 of Algorithm 18 prints g (vᵀ) for two row vectors; the gradient of W is the outer product g vᵀ.
+         ERR-65: line 7 of Algorithm 19 prints W₁ v₁ for W₁ v.
 
-These are the definitions; `nets.forward` and `nets.backward` do the same for a batch.
+These are the definitions; `nets.forward`, `nets.backward` and `nets.jacobian` do the same for a batch.
 """
 
 from __future__ import annotations
@@ -87,3 +89,79 @@ def backward(theta: Any, activations: Any, loss: str, h: Any, v: Any, y: Array) 
         b_1[l] = g                                                               # R18.9
         W_1[l] = g[:, None] * v[l][None, :]                                      # R18.10  ERR-4: the outer product
     return tuple(Layer(*pair) for pair in zip(W_1, b_1, strict=True))            # R18.12
+
+
+def jacobian_product(theta: Any, activations: Any, h: Any, v: Any, theta_1: Any) -> Array:
+    """The product of J_i and a vector θ₁ (R Algorithm 19): (m_L,).
+
+    Takes    theta, h and v as in `backward`; theta_1: pairs like theta.
+    """
+    xp = namespace(v[0])
+    W, (W_1, b_1) = [layer[0] for layer in theta], zip(*theta_1, strict=True)                   # R19.3 R19.4
+    v_1 = xp.zeros_like(v[0])                                                                   # R19.5
+    for l in range(len(W)):                                                                     # R19.6
+        h_1 = W_1[l] @ v[l] + W[l] @ v_1 + b_1[l]                                               # R19.7  ERR-65: W₁ v, not W₁ v₁
+        v_1 = ACTIVATIONS[activations[l]].d_phi(h[l]) * h_1                                     # R19.8
+    return v_1                                                                                  # R19.10
+
+
+def partial_transposed_product(theta: Any, activations: Any, h: Any, x: Array) -> tuple[Array, ...]:
+    """ĥ₂^(l) (m_l,) for l = 1, …, L, from which Algorithm 20 packs J_iᵀx: its partial mode, for x (m_L,).
+
+    Takes    theta, h as in `backward`.
+    """
+    W = [layer[0] for layer in theta]                                                           # R20.3
+    h_h: list[Any] = [None] * len(W)
+    v_h = x                                                                                     # R20.4
+    for l in reversed(range(len(W))):                                                           # R20.5
+        h_h[l] = ACTIVATIONS[activations[l]].d_phi(h[l]) * v_h                                  # R20.6
+        v_h = W[l].T @ h_h[l]                                                                   # R20.7
+    return tuple(h_h)
+
+
+def packed(h_h: Any, v: Any) -> tuple[Layer, ...]:
+    """J_iᵀx, pairs Ŵ₂^(l), b̂₂^(l) in the shapes of θ, from what the partial mode of Algorithm 20 gives."""
+    W_h = [h_h[l][:, None] * v[l][None, :] for l in range(len(h_h))]                            # R20.8
+    b_h = [1 * h_h[l] for l in range(len(h_h))]                                                 # R20.9
+    return tuple(Layer(*pair) for pair in zip(W_h, b_h, strict=True))                           # R20.11
+
+
+def transposed_product(theta: Any, activations: Any, h: Any, v: Any, V: Array) -> tuple[Layer, ...]:
+    """J_iᵀV by backpropagation (R Algorithm 21): pairs in the shapes of θ, for V (m_L,).
+
+    Takes    theta, h and v as in `backward`.
+    """
+    L = len(theta)
+    W_h: list[Any] = [None] * L
+    b_h: list[Any] = [None] * L
+    v_h = V                                                                                     # R21.1
+    for l in reversed(range(L)):                                                                # R21.2
+        h_h = ACTIVATIONS[activations[l]].d_phi(h[l]) * v_h                                     # R21.3
+        v_h = theta[l][0].T @ h_h                                                               # R21.4
+        W_h[l] = h_h[:, None] * v[l][None, :]                                                   # R21.5
+        b_h[l] = h_h                                                                            # R21.6
+    return tuple(Layer(*pair) for pair in zip(W_h, b_h, strict=True))
+
+
+def block_matrix(theta: Any, activations: Any, h: Any, v: Any) -> Array:
+    """The |S| × |S| block matrix (J_{i₁} J_{i₂}ᵀ) (R Algorithm 22): (|S| m_L, |S| m_L), the outputs of one example together.
+
+    Takes    theta as in `backward`; h, v: one list an example, as `forward` returns them.
+    """
+    xp = namespace(v[0][0])
+    e = xp.eye(theta[-1][1].shape[0])
+    h_h: list[list[Any]] = []
+    for i in range(len(h)):                                                                     # R22.3
+        h_h.append([])
+        for e_j in e:                                                                           # R22.4
+            h_h[i].append(partial_transposed_product(theta, activations, h[i], e_j))            # R22.5
+    B = []
+    for l in range(len(theta)):                                                                 # R22.9
+        v_t, H_h = [], []
+        for i in range(len(h)):                                                                 # R22.10
+            v_t.append(xp.concat([v[i][l], xp.ones(1)])[:, None])                               # R22.11
+            H_h.append(xp.concat([h_h_ij[l][:, None] for h_h_ij in h_h[i]], axis=1))            # R22.12
+        v_l = xp.concat(v_t, axis=1)                                                            # R22.14
+        H_l = xp.concat(H_h, axis=1)                                                            # R22.15
+        B.append(xp.kron(v_l.T @ v_l, xp.ones(e.shape)) * (H_l.T @ H_l))                        # R22.16
+    return sum(B[1:], B[0])                                                                     # R22.18

@@ -74,6 +74,16 @@ def max_pool_adjoint(Dz: Array, z: Array, window: Window) -> Array:
     return result
 
 
+def max_pool_tangent(z_1: Array, z: Array, window: Window) -> Array:
+    """The derivative of the largest entries of z (N, H, W, C), from z_1 like z: that of the first largest of every window."""
+    xp = namespace(z_1, z)
+    (at, *others), maxima = list(offsets(window, window.positions(*z.shape[1:3]))), _running_maxima(z, window)
+    result = z_1[:, *at]
+    for at, before in zip(others, maxima, strict=False):
+        result = xp.where(z[:, *at] > before, z_1[:, *at], result)
+    return result
+
+
 def _running_maxima(z: Array, window: Window) -> list[Array]:
     """The largest of the first 1, 2, … entries of every window."""
     xp = namespace(z)

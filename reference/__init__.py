@@ -9,7 +9,21 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import kbfgs, kbfgs20, kbfgs20_l_skip, kbfgs_l_exact, kfac, kfac20
+from . import (
+    block_fisher,
+    grouped_newton,
+    hessian_free,
+    kbfgs,
+    kbfgs20,
+    kbfgs20_l_skip,
+    kbfgs_l_exact,
+    kfac,
+    kfac20,
+    shampoo,
+    subsampled,
+    tnt,
+    tnt_ideal,
+)
 from .first_order import adam, rmsprop, sgd_m
 
 METHODS: dict[str, Any] = {
@@ -25,6 +39,18 @@ METHODS: dict[str, Any] = {
     "kbfgs_l_exact": kbfgs_l_exact,
     "kfac": kfac,
     "kfac_ef": SimpleNamespace(**vars(kfac) | {"Hyper": kfac.HyperEF}),
+    "tnt": tnt,
+    "tnt_ef": SimpleNamespace(**vars(tnt) | {"Hyper": tnt.HyperEF}),
+    "tnt_ideal": tnt_ideal,
+    "shampoo": shampoo,
+    "block_fisher": block_fisher,
+    "smw_gn": subsampled,
+    "smw_ng": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperNG}),
+    "smw_ng_bd": SimpleNamespace(**vars(subsampled) | {"Hyper": subsampled.HyperBD}),
+    "hessian_free": hessian_free,
+    "grouped_newton": grouped_newton,
+    "newton": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperNewton}),
+    "cauchy": SimpleNamespace(**vars(grouped_newton) | {"Hyper": grouped_newton.HyperCauchy}),
 }
 
 __all__ = ["METHODS"]

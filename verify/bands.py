@@ -8,7 +8,9 @@ largest distance at which a program with unit roundoff u, computing the same lin
     x ± y        e_x + e_y + u|z|                A @ B          |A|e_B + e_A|B| + e_A e_B + γ_n |A||B|
     x y          |x|e_y + |y|e_x + e_x e_y + u|z|               inverse X of A   |X|e_A|X| + 3n u ‖A‖ ‖X‖² in every entry
     x / y        (e_x + |z|e_y)/(|y| − e_y) + u|z|, infinite where |y| ≤ e_y; likewise where A ± e_A holds a singular matrix
-    √x           by interval; an exact 0 stays exact
+    √x           by interval; an exact 0 stays exact;  k-th root: (4 + |log x|)u|z|, since 1/k is rounded in x^(1/k)
+    A^(−1/p)     what the derivative of the root makes of e_A; in every entry the most that it makes of 4n u ‖A‖, and
+                 (4n + |log ‖A⁻¹‖|) u ‖X‖; and τ/p Σ_k |X_ik| in row i for an iteration that may end where |XᵖA − I| ≤ τ
     exp, log, tanh   max |derivative| e + 8u|z|: 4 ulp is what NumPy's vector loops promise; exp, logistic, expm1 and softplus
                  with u absolute, since common formulas lose that much
 
@@ -29,6 +31,9 @@ from ..arrays.errors import expect
 BITS = 180
 """Working precision of the values: three times that of float64, so that their own error never shows."""
 
+
+NEWTON = 40
+"""Corrections of an inverse root; each wins digits, but few where the condition is high."""
 
 MOST_PATHS = 16
 """Four open decisions of a run are followed both ways; beyond that the first ones found are."""
@@ -198,7 +203,10 @@ class Bands:
         size = np.abs(v.astype(np.float64))
         e = e + self.u * size
         if may_underflow:
-            e = e + np.where((size > 0) & (size < self.smallest / self.u), self.smallest, 0)
+            there = size > 0
+            if not there.all():                # what is no 0 may be too small for float64, in which sizes are told
+                there = there | np.asarray(v != 0, dtype=bool)
+            e = e + np.where(there & (size < self.smallest / self.u), self.smallest, 0)
         return Banded(v, e, self)
 
     def lift(self, x: Any) -> Banded:
@@ -254,6 +262,10 @@ class Bands:
     def permute_dims(self, x: Banded, axes: Any) -> Banded:
         """The same entries with the axes in another order."""
         return Banded(x.v.transpose(axes), x.e.transpose(axes), self)
+
+    def broadcast_to(self, x: Banded, shape: Any) -> Banded:
+        """The same entries, repeated along new axes."""
+        return Banded(np.broadcast_to(x.v, shape), np.broadcast_to(x.e, shape), self)
 
     def concat(self, arrays: Any, axis: int = 0) -> Banded:
         """The arrays one after the other along `axis`."""
@@ -315,7 +327,27 @@ class Bands:
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(size) ** 2
         with np.errstate(invalid="ignore"):                       # 0 · ∞
-            return Banded(X, _beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+            return Banded(X, beyond_first_order(size @ A.e, size @ A.e @ size) + stable, self)
+
+    def inverse_root(self, A: Banded, p: int, tolerance: Any = 0) -> Banded:
+        """A^(−1/p), with the error of any algorithm that is backward stable up to its condition, and of an early end.
+
+        Infinite where eigenvalues in float64 cannot tell A from a singular matrix.
+        """
+        w, Q = np.linalg.eigh(A.v.astype(np.float64))
+        X = _inverse_root(A.v, p, w, Q)
+        low = w - np.linalg.norm(A.e)
+        if X is None or not low.min() > 0:
+            return Banded(self.eye(len(w)).v, np.full(A.shape, np.inf), self)
+        a, b = np.minimum(low[:, None], low), np.maximum(low[:, None], low)
+        gap = b - a
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slopes = np.where(gap > a / 4, (a ** (-1 / p) - b ** (-1 / p)) / gap, a ** (-1 / p - 1) / p)
+        moved = np.abs(Q) @ (slopes * (np.abs(Q.T) @ A.e @ np.abs(Q))) @ np.abs(Q.T)
+        stable = 4 * len(w) * self.u * w.max() * (np.abs(Q) @ slopes @ np.abs(Q.T)).max()
+        stable += (4 * len(w) + np.abs(np.log(w)).max()) * self.u * w.min() ** (-1 / p)
+        early = float(self.const(tolerance).v.item()) / p * np.abs(X.astype(np.float64)).sum(axis=1, keepdims=True)
+        return Banded(X, moved + stable + early, self)
 
     def solve(self, A: Banded, B: Banded) -> Banded:
         """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""
@@ -325,7 +357,7 @@ class Bands:
         size = np.abs(X.astype(np.float64))
         stable = 3 * n * self.u * np.linalg.norm(A.size) * np.linalg.norm(X_A) * np.linalg.norm(size, axis=0)
         with np.errstate(invalid="ignore"):                       # 0 · ∞
-            e = _beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
+            e = beyond_first_order(X_A @ A.e, X_A @ (B.e.reshape(n, -1) + A.e @ size)) + stable
         return Banded(X.reshape(B.shape), e.reshape(B.shape), self)
 
     def _solve(self, A: Any, B: Any) -> Any:
@@ -342,6 +374,16 @@ class Bands:
         with np.errstate(invalid="ignore"):
             above = x.e / np.maximum(np.sqrt(size.clip(0) + x.e) + root, np.finfo(float).tiny)
         return self.rounded(v, np.where(x.e > 0, np.maximum(below, above), 0))
+
+    def root(self, x: Banded, k: int) -> Banded:
+        """The k-th root, as `sqrt`."""
+        if k <= 2:
+            return x if k == 1 else self.sqrt(x)
+        v = _entrywise(lambda t: t.root(k) if t > 0 else flint.arb(0), x.v)
+        size, root = x.v.astype(np.float64), v.astype(np.float64)
+        moved = np.maximum(root - np.maximum(size - x.e, 0) ** (1 / k), (size.clip(0) + x.e) ** (1 / k) - root)
+        logs = np.abs(np.log(np.where(size > 0, size, 1)))
+        return self.rounded(v, np.where(x.e > 0, moved, 0) + (3 + logs) * self.u * root)
 
     def _function(self, function: str, x: Banded, slope: Any, absolute: float = 0) -> Banded:
         v = _entrywise(lambda t: getattr(t, function)(), x.v)
@@ -400,10 +442,32 @@ class Bands:
         return Banded(v, x.e.max(axis=-1) + (x.shape[-1] + 4) * self.u * (1 + size), self)
 
 
-def _beyond_first_order(M: Any, e: Any) -> Any:
+def beyond_first_order(M: Any, e: Any) -> Any:
     """A bound on Σ Mᵏe ≥ e for M, e ≥ 0: what a perturbation M of the identity makes of e; infinite where ‖M‖ ≥ 1."""
     norm = M.sum(axis=1).max(initial=0)
     return e + norm / (1 - norm) * e.max(axis=0, keepdims=True) if norm < 1 else np.full(e.shape, np.inf)
+
+
+def _inverse_root(A: Any, p: int, w: Any, Q: Any) -> Any:
+    """A^(−1/p) to `BITS`, from the eigenvalues w and vectors Q in float64; None where these have too few digits.
+
+    Newton's method on XᵖA = I: in the basis Q the equation for a correction D is D_ij w_j Σ_k x_i^k x_j^(p−1−k) = −R_ij, so
+    that every step wins about as many digits as float64 has to spare over the condition of A.
+    """
+    if not w.min() > 0:
+        return None
+    n, x = len(w), w ** (-1 / p)
+    divisor = w * sum(x[:, None] ** k * x ** (p - 1 - k) for k in range(p))
+    start = (Q * x) @ Q.T
+    a, X = flint.arb_mat(A.tolist()), flint.arb_mat(((start + start.T) / 2).tolist())
+    identity = flint.arb_mat(n, n, [int(i == j) for i in range(n) for j in range(n)])
+    for _ in range(NEWTON):
+        R = np.array((X**p * a - identity).mid().entries(), dtype=object).reshape(n, n).astype(np.float64)
+        D = Q @ (Q.T @ R @ Q / divisor) @ Q.T
+        X = (X - flint.arb_mat(((D + D.T) / 2).tolist())).mid()
+        if np.abs(R).max() < 2.0 ** -(BITS // 2):
+            return np.array(X.entries(), dtype=object).reshape(n, n)
+    return None
 
 
 def _entrywise(function: Any, x: Any) -> Any:

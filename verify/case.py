@@ -180,10 +180,15 @@ def write_steps(folder: Any, steps: Any) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write = _Writer(folder)
-    text = [{name: [write(f"step_{k}_{name}_{i}", array) for i, array in enumerate(values)]
+    text = [{name: [write(f"step_{k}_{name}_{i}", array) for i, array in enumerate(flat(values))]
              if isinstance(values, list | tuple) else write(f"step_{k}_{name}", values)
              for name, values in step.items()} for k, step in enumerate(steps)]
     (folder / "steps.json").write_text(json.dumps(text, indent=1) + "\n")
+
+
+def flat(values: Any) -> list[Array]:
+    """A list of arrays from one that may have lists in it, such as one matrix for each mode of a tensor."""
+    return [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
 
 
 def read_steps(folder: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,29 @@ IMAGES = {
 }
 """Cases with images: in the suite of the methods for convolutional nets, on request for those that do not look at the net."""
 
+SQUARE = {
+    "quadratic": "a linear net with squared loss: the model of order 2 is the loss itself",
+    "convex": "logistic regression: a Hessian that is positive definite and moves",
+    "saddle": "a net with fewer parameters than targets and an indefinite Hessian",
+}
+"""Cases whose whole Hessian is invertible: the suite of Newton's method."""
+
 OPTIONAL = {
     "decay": "decoupled weight decay γ",
     "schedule": "a learning rate that falls twice within the run",
+    "heavy_ball": "momentum in the convention of R's chapters 3 and 4",
+    "double_grad": "gradients averaged with the previous second pass (R Section 2.8.3)",
     "improvement1_off": "K-BFGS with the double damping of chapter 2 (R Table 3.8)",
     "improvement2_off": "K-BFGS with the Hessian action of a moving average of A (R Table 3.8)",
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
+
+EVERY = (*TRAPS, *OPTIONAL, *IMAGES, *SQUARE)
+"""All cases; the place of one decides its seeds and hyper-parameters."""
+
+LEVENBERG_MARQUARDT: dict[str, tuple[Any, ...]] = {
+    "alpha": (0.4, 0.15, 0.25), "lam_LM": (0.5, 2.0, 0.1, 1.0), "boost": (1.5, 1.25, 1.75), "drop": (0.75, 0.5, 0.9),
+    "eps": (0.25, 0.3, 0.1), "tau": (0.05, 0.001, 0.02)}
 
 HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "sgd_m": {"alpha": (0.3, 0.7, 0.45), "beta": (0.9, 0.75, 0.6)},
@@ -49,7 +66,7 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
     "kbfgs20": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35)},
     "kbfgs20_l": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
                   "p": (2, 3, 1)},
-    "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
+    "kbfgs20_l_skip": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 0.64, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.8, 0.35),
                        "p": (2, 3, 1)},
     "kfac20": {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T": (2, 3, 1)},
     "kbfgs": {"alpha": (0.4, 0.15, 0.25), "lam": (0.3, 2.5, 1.0, 0.05), "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35),
@@ -60,20 +77,46 @@ HYPER: dict[str, dict[str, tuple[Any, ...]]] = {
                       "beta": (0.9, 0.7, 0.8), "mu1": (0.2, 0.35), "p": (2, 3, 1)},
     **{method: {"alpha": (0.3, 0.1, 0.2), "lam": (0.3, 3.0, 0.01), "beta": (0.9, 0.7, 0.8), "T_1": (1, 1, 2, 1),
                 "T_2": (2, 3, 2, 1)} for method in ("kfac", "kfac_ef")},
+    "tnt": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+            "T_1": (1, 2, 1), "T_2": (2, 3, 1)},
+    "tnt_ef": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+               "T_1": (1, 2, 1), "T_2": (2, 3, 1)},
+    "tnt_ideal": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0)},
+    "shampoo": {"alpha": (0.4, 0.15, 0.25), "eps": (0.03, 0.1, 0.3, 0.01), "mu": (0.9, 0.6, 0.75), "beta": (0.9, 0.7, 0.8),
+                "T_1": (1, 2, 1), "T_2": (2, 3, 1), "tolerance": (1e-6,)},
+    "block_fisher": {"alpha": (0.4, 0.15, 0.25), "eps": (0.3, 0.1, 0.05, 1.0), "beta": (0.9, 0.7, 0.8)},
+    "smw_gn": LEVENBERG_MARQUARDT,
+    "smw_ng": LEVENBERG_MARQUARDT,
+    "smw_ng_bd": LEVENBERG_MARQUARDT,
+    "hessian_free": LEVENBERG_MARQUARDT | {"iterations": (3, 2, 4), "progress": (0.0005,)},
+    "grouped_newton": {"lam1": (0.5, 1.0, 0.25), "lam_int": (1.0, 4.0, 0.25), "mu_g": (0.5, 0.75, 0.9), "mu_eta": (0.5, 0.25),
+                       "tau": (2, 1, 3), "partition": ("canonical", "by_layer", "by_role")},
+    "newton": {"lam1": (1.0, 0.75, 0.5)},
+    "cauchy": {"lam1": (1.0, 0.5, 0.75)},
     "rmsprop": {"alpha": (0.1, 0.03, 0.07), "beta1": (0.9, 0.7, 0.8), "beta2": (0.9, 0.95, 0.8), "eps": (1e-4, 1e-3, 1e-8)},
 }
 """Hyper-parameters, cycled over a suite so that no two neighbours share them, α so large that a step can be read off W."""
 
 
-CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef")
+CONVOLUTIONAL = ("kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt", "tnt_ef", "shampoo", "smw_gn", "smw_ng",
+                 "smw_ng_bd", "hessian_free", "grouped_newton", "cauchy")
 """The methods whose suite has images."""
 
-UNCOUPLED = ("kbfgs_l_exact", "kfac_ef")
-"""Those of them that refuse batch normalisation."""
+SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
+"""The methods that take the curvature from a part S₂ of the batch."""
 
+SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
+"""The methods whose batches have a second one, of one example more, as their `curvature`."""
+
+LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
+            **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)),
+            **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
+"""What a method refuses (batch normalisation), is too large for (expectations over all targets, matrices of all weights), or has no
+curvature to divide by in (saturated probabilities)."""
 
 ASKED: dict[str, dict[str, Any]] = {
     "penalty": {"eta": 0.03}, "decay": {"gamma": 0.05}, "schedule": {"alpha": StepDecay(1, 0.5, 2)},
+    "heavy_ball": {"momentum": "heavy_ball"}, "double_grad": {"double_grad": True, "eta": 0.03},
     "improvement1_off": {"improvement1": False, "lam": 0.3}, "improvement2_off": {"improvement2": False},
 }
 """The hyper-parameters that a case is about; a schedule starts from the rate that the case has otherwise."""
@@ -81,8 +124,10 @@ ASKED: dict[str, dict[str, Any]] = {
 
 def suite(method: str) -> tuple[str, ...]:
     """The names of a method's default suite."""
+    if method == "newton":
+        return tuple(SQUARE)
     names = (*TRAPS, *IMAGES) if method in CONVOLUTIONAL else tuple(TRAPS)
-    return tuple(name for name in names if _fits(method, name) and not (name == "normalised" and method in UNCOUPLED))
+    return tuple(name for name in names if _fits(method, name) and name not in LEFT_OUT.get(method, ()))
 
 
 def optional(method: str) -> tuple[str, ...]:
@@ -100,11 +145,12 @@ def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case,
     Raises   ValueError for an unknown method or case.
     """
     expect(method in METHODS, "method", f"one of {', '.join(METHODS)}", "the reference has these", repr(method))
-    known = (*TRAPS, *OPTIONAL, *IMAGES)
     names = suite(method) if names is None else tuple(names)
+    known = tuple(name for name in EVERY if _fits(method, name))
     for name in names:
-        expect(name in known, "case", f"one of {', '.join(known)}", "suites are made of these", repr(name))
-    return tuple(_case(method, name, known.index(name)).in_dtype(dtype) for name in names)
+        expect(name in known, "case", f"one of {', '.join(known)}",
+               f"{method} has no {' or '.join(ASKED[name])}" if name in ASKED else "suites are made of these", repr(name))
+    return tuple(_case(method, name, EVERY.index(name)).in_dtype(dtype) for name in names)
 
 
 def _case(method: str, name: str, index: int) -> Case:
@@ -119,21 +165,26 @@ def _case(method: str, name: str, index: int) -> Case:
         batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
         batches = tuple(_batch(model, size, rng) for size in sizes)
+    if method in SAMPLED_TWICE:
+        batches = tuple(batch._replace(curvature=_second(model, batch, rng)) for batch in batches)
     if name in ("dead", "strided"):
         W, b = params[0]
         params = (nets.Layer(W, np.where(np.arange(len(b)) == 1, -100.0, b)), *params[1:])
     if name == "degenerate":
-        batches = tuple(batch._replace(x=_degenerate(batch.x)) for batch in batches)
+        batches = tuple(batch._replace(x=_degenerate(batch.x), curvature=batch.curvature and batch.curvature._replace(
+            x=_degenerate(batch.curvature.x))) for batch in batches)
     if name == "large":
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
+    if method in SUBSAMPLED:                    # S₂: less than half of S₁, neither its head nor in order
+        batches = tuple(batch._replace(curvature=np.arange(len(batch.x))[::-2][:6]) for batch in batches)
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
-    expect(_fits(method, name), "case", f"one of {', '.join((*suite(method), *optional(method)))}",
-           f"{method} has no {' or '.join(ASKED.get(name, ()))}", repr(name))
     asked = ASKED.get(name, {})
     hyper |= asked if name != "schedule" else {"alpha": asked["alpha"]._replace(alpha=hyper["alpha"])}
     params, batches = cast(cast((params, batches), "float32"), "float64")
-    return Case(name, method, model, params, METHODS[method].Hyper(**hyper), batches, batches)
+    numbers = METHODS[method].Hyper(**hyper)
+    numbers = numbers._replace(**{field: float(x) for field, x in numbers._asdict().items() if isinstance(x, Fraction)})
+    return Case(name, method, model, params, numbers, batches, batches)
 
 
 def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:
@@ -142,6 +193,14 @@ def _batch(model: nets.Model, N: int, rng: np.random.Generator) -> nets.Batch:
     y = {"mse": lambda: rng.standard_normal((N, m)), "bce": lambda: rng.random((N, m)),
          "softmax_ce": lambda: rng.integers(0, m, N)}[model.loss]()
     return _sampled(model, nets.Batch(x, y), rng)
+
+
+def _second(model: nets.Model, batch: nets.Batch, rng: np.random.Generator) -> nets.Batch:
+    """A batch of one example more; of real data, those of `batch` with one of them twice."""
+    if len(batch.x) == 60:
+        again = [*range(60), 7]
+        return nets.Batch(batch.x[again], batch.y[again])
+    return _batch(model, len(batch.x) + 1, rng)._replace(y_sampled=None)
 
 
 def _sampled(model: nets.Model, batch: nets.Batch, rng: np.random.Generator) -> nets.Batch:
@@ -164,6 +223,9 @@ _NETS = {
     "narrow": (nets.mlp((1, 1, 1), ("tanh", "logistic"), "mse"), 1, 4),
     "degenerate": (nets.mlp((4, 3, 2), ("tanh", "linear"), "mse"), 6, 4),
     "large": (nets.mlp((3, 4, 3), ("tanh", "linear"), "softmax_ce"), 5, 4),
+    "quadratic": (nets.mlp((3, 2), ("linear",), "mse"), 9, 4),
+    "convex": (nets.mlp((3, 2), ("linear",), "bce"), 12, 4),
+    "saddle": (nets.mlp((2, 2, 1), ("tanh", "linear"), "mse"), 14, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
     "images": (nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("tanh"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
                                     nets.Act("relu"), nets.Flatten(), nets.Dense(3)), "softmax_ce"), 5, 4),

@@ -14,7 +14,7 @@ from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import EXPLAINED, PAPER, Convention, by_tensor, replay, rounding_ratio, settled, worst
+from .replay import EXPLAINED, PAPER, Convention, annotated, by_tensor, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, run
 
@@ -25,7 +25,8 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
 
     Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
              a plain function); candidate: a callable that takes a `Case` and yields, after each step, a dict of named arrays:
-             "W" and "b" by layer, and any of the method's Trace and State names, by tensor; cases: names of cases, or Cases,
+             "W" and "b" by layer, and any of the method's Trace and State names, by tensor (a list of matrices, or all of them
+             in one list, where a tensor has one for each mode); cases: names of cases, or Cases,
              or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields;
              a candidate that takes longer is not run on further cases; bad_input: also call a procedure with arguments that
              the reference refuses, and expect it to raise.
@@ -77,7 +78,8 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
-        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case))
+        return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case),
+                          whole=tuple(annotated(METHODS[self.case.method], "Array", "Array | None")))
 
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""

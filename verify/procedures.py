@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -16,10 +17,11 @@ import numpy as np
 
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
-from ..reference.parts import damping, quasi_newton, smw, tensors
+from ..nets import ACTIVATIONS, Layer, single
+from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import dense_solve, formed_action, product_form
+from .equivalents import cubic_solution, dense_solve, product_form
 from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -37,12 +39,16 @@ class Inputs(NamedTuple):
 
 
 class Procedure(NamedTuple):
-    """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own."""
+    """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own.
+
+    on_bands    what its module finds under these names where it runs on bands.
+    """
 
     module: ModuleType
     function: str
     inputs: Callable[[], Iterator[Inputs]]
     equivalents: tuple[Callable[..., Any], ...] = ()
+    on_bands: tuple[tuple[str, Callable[..., Any]], ...] = ()
 
     def fields(self) -> tuple[str, ...]:
         """The names of what it returns, where that is a NamedTuple."""
@@ -137,16 +143,25 @@ class _Call:
 
         def stop(tag: str, function: str, name: str, value: Any) -> Any:
             observed = _shown(returned, name, fields) if function == procedure.function else None
-            if observed is None or not isinstance(value, Banded | int):
+            if observed is None or not isinstance(value, Banded | int | tuple):
                 return value
+            if not isinstance(value, tuple):
+                return one(tag, name, value, observed, 0)
+            expect(isinstance(observed, list) and len(observed) == len(value), name, f"a tuple of {len(value)} arrays",
+                   f"line {tag} gives as many", type(observed).__name__, Misbehaved)
+            return tuple(one(tag, name, part, shown, i) for i, (part, shown) in enumerate(zip(value, observed, strict=True)))
+
+        def one(tag: str, name: str, value: Any, observed: Any, index: int) -> Any:
+            expect(isinstance(observed, np.ndarray), name, "an array", "its entries are compared", type(observed).__name__,
+                   Misbehaved)
             value = space.lift(value)
             expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
             if observed.ndim == 0 and observed.dtype.kind == "i":      # a weight that is 1 because nothing is damped
                 observed = observed.astype(dtype)
             expect(observed.dtype == dtype, name, dtype, "the inputs are in it", observed.dtype, Misbehaved)
-            if name == "result":
+            if widths and name == "result":
                 value = Banded(value.v, np.maximum.reduce([value.e, *widths]), space)
-            lines.append(compare(1, name, 0, tag, observed, value))
+            lines.append(compare(1, name, index, tag, observed, value))
             if not np.isfinite(observed).all():
                 raise NotFinite
             return space.asarray(observed)
@@ -156,7 +171,9 @@ class _Call:
             args, kwargs = map_arrays(space.asarray, args), map_arrays(space.asarray, kwargs)
             widths = [equivalent(*args, **kwargs).e for equivalent in procedure.equivalents]
             try:
-                result = instrument(procedure.module, stop, convention.rewrites)[procedure.function](*args, **kwargs)
+                source = instrument(procedure.module, stop, convention.rewrites)
+                source |= dict(procedure.on_bands)
+                result = source[procedure.function](*args, **kwargs)
                 for name, tag in procedure.names().items():
                     if name in fields and name not in {line.name for line in lines}:
                         stop(tag, procedure.function, name, getattr(result, name))
@@ -174,16 +191,16 @@ def _kept(returned: Any) -> Any:
     return copied("result", returned)
 
 
-def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | None:
-    """The array that a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"."""
+def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | list[Any] | None:
+    """What a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"; a list for a tuple."""
     if isinstance(returned, dict):
         shown = returned.get(name)
-    elif isinstance(returned, tuple):
+    elif isinstance(returned, tuple) and fields:
         shown = returned[fields.index(name)] if name in fields[:len(returned)] else None
     else:
-        shown = returned if name == "result" else None
-    expect(shown is None or isinstance(shown, np.ndarray), name, "an array", "its entries are compared", type(shown).__name__,
-           Misbehaved)
+        shown = (list(returned) if isinstance(returned, tuple) else returned) if name == "result" else None
+    expect(shown is None or isinstance(shown, np.ndarray | list), name, "an array", "its entries are compared",
+           type(shown).__name__, Misbehaved)
     return shown
 
 
@@ -297,10 +314,83 @@ def _solves(singular: bool) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
+def _definite() -> Iterator[Inputs]:
+    rng = np.random.default_rng(31)
+    for i, p in enumerate((1, 2, 4, 6, 8, 3)):
+        for n in (1, 2, 5, 9):
+            A = _spd(rng, n, (0, 2, 1)[i % 3] if n > 1 else 0)
+            yield Inputs(f"p = {p}, n = {n}", (_single(A * (0.01, 1.0, 30.0)[i % 3]), p), {})
+    yield Inputs("diagonal", (np.diag([4.0, 1.0, 0.25, 16.0]), 2), {})
+    yield Inputs("rank one and a damping", (_single(np.outer([3.0, 1.0, 2.0], [3.0, 1.0, 2.0]) + 0.125 * np.eye(3)), 4), {})
+
+
+def _statistics() -> Iterator[Inputs]:
+    """Sums of contractions of whole numbers, so that all traces are one number in either dtype; and zeros."""
+    rng = np.random.default_rng(37)
+    for shape in ((3,), (2, 3), (1, 4), (2, 3, 2), (2, 1, 3, 2)):
+        tensors_of = [rng.integers(-3, 4, shape).astype(float) for _ in range(3)]
+        yield Inputs(f"shape {shape}", (tuple(sum(tensors.contraction(G, i) for G in tensors_of)
+                                              for i in range(1, len(shape) + 1)),), {})
+    yield Inputs("zeros", (tuple(np.zeros((d, d)) for d in (2, 3)),), {})
+
+
+def _factors() -> Iterator[Inputs]:
+    rng = np.random.default_rng(41)
+    for shape in ((3,), (2, 3), (1, 4), (2, 3, 2), (2, 1, 3, 2)):
+        yield Inputs(f"shape {shape}", (tuple(_spd(rng, d, 1) for d in shape),), {})
+
+
+def _network() -> Iterator[tuple[str, Any, Any, Array]]:
+    """(name, θ, activations, examples (N, m_0)) of small multilayer perceptrons, no two widths alike."""
+    rng = np.random.default_rng(31)
+    for widths, activations, N in (((1, 1), ("linear",), 1), ((3, 4, 2), ("tanh", "linear"), 3),
+                                   ((2, 5, 4, 3), ("elu", "logistic", "linear"), 2)):
+        theta = tuple(Layer(_single(rng.standard_normal((d_out, d_in))), _single(rng.standard_normal(d_out)))
+                      for d_in, d_out in pairwise(widths))
+        yield f"widths {widths}, {N} examples", theta, activations, _single(rng.standard_normal((N, widths[0])))
+
+
+def _passed(theta: Any, activations: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """h and v of R Algorithm 17 as numbers that float32 holds too: whoever computes with them has them exactly."""
+    h, v = single.forward(theta, activations, x)
+    h = [_single(h_l) for h_l in h]
+    return tuple(h), (v[0], *(_single(ACTIVATIONS[name].phi(h_l)) for name, h_l in zip(activations, h, strict=True)))
+
+
+def _directions() -> Iterator[Inputs]:
+    rng = np.random.default_rng(37)
+    for name, theta, activations, examples in _network():
+        theta_1 = tuple(Layer(*(_single(rng.standard_normal(tensor.shape)) for tensor in layer)) for layer in theta)
+        yield Inputs(name, (theta, activations, *_passed(theta, activations, examples[0]), theta_1), {})
+
+
+def _several() -> Iterator[Inputs]:
+    for name, theta, activations, examples in _network():
+        h, v = zip(*(_passed(theta, activations, x) for x in examples), strict=True)
+        yield Inputs(name, (theta, activations, h, v), {})
+
+
+def _cubics() -> Iterator[Inputs]:
+    rng = np.random.default_rng(31)
+    for i, (n, kind) in enumerate((n, kind) for n in (1, 2, 4, 6) for kind in ("definite", "indefinite", "singular", "zeros in d")):
+        A = rng.standard_normal((n, n))
+        H = {"definite": A @ A.T + np.eye(n), "singular": A[:, :1] @ A[:, :1].T}.get(kind, (A + A.T) / 2)
+        d = np.exp(rng.uniform(-1, 1, n))
+        if kind == "zeros in d":
+            d, H = np.where(np.arange(n) % 2 == 1, 0.0, d), A @ A.T + np.eye(n)
+        H = _single(H)
+        yield Inputs(f"{kind}, S = {n}", (_single(rng.standard_normal(n)), (H + H.T) / 2, _single(d), (0.5, 2.0, 8.0)[i % 3]), {})
+    g, H, d = _single(rng.standard_normal(3)), _spd(rng, 3, 0), np.ones(3)
+    scale = np.array([2.0**-10, 1.0, 2.0**12])
+    yield Inputs("badly scaled", (g * scale, H * scale[:, None] * scale, d * scale, 1.0), {})
+    yield Inputs("without cubic term", (g, H, d, 0.0), {})
+
+
 MU = MU1 = (0.25, 0.1, 0.4)
 MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
 PROCEDURES: dict[str, Procedure] = {
+    "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
     "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
     "damping.powell_identity": Procedure(damping, "powell_identity", _damped(False, mu=MU)),
@@ -312,13 +402,18 @@ PROCEDURES: dict[str, Procedure] = {
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
     "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=(0.25, 0.75, 0.5))),
     "quasi_newton.hessian_action_pair": Procedure(quasi_newton, "hessian_action_pair", _action),
-    "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action, (formed_action,)),
+    "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action),
     "tensors.vec": Procedure(tensors, "vec", _whole(1, 4)),
     "tensors.vec_columns": Procedure(tensors, "vec_columns", _whole(2, 2)),
     "tensors.mat": Procedure(tensors, "mat", _modes(False)),
     "tensors.contraction": Procedure(tensors, "contraction", _modes(False)),
     "tensors.mode_product": Procedure(tensors, "mode_product", _modes(True)),
     "tensors.mode_products": Procedure(tensors, "mode_products", _all_modes),
+    "roots.inverse_root": Procedure(roots, "inverse_root", _definite),
+    "tensor_normal.moments": Procedure(tensor_normal, "moments", _factors),
+    "tensor_normal.identify": Procedure(tensor_normal, "identify", _statistics),
+    "single.jacobian_product": Procedure(single, "jacobian_product", _directions),
+    "single.block_matrix": Procedure(single, "block_matrix", _several),
     "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (dense_solve,)),
     "smw.solve_without_inverse": Procedure(smw, "solve_without_inverse", _solves(True), (dense_solve,)),
 }

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from ..arrays.errors import expect
 from ..reference import METHODS
 from ..reference.parts.kronecker import joined, of_layers, of_norms, split, stacked
 from ..reference.parts.lbfgs import Memory
+from ..reference.parts.tensor_normal import Factors, as_modes
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .case import Case, Layout
+from .case import Case, Layout, flat
 from .equivalents import WIDER
 from .runner import Misbehaved
 from .source import instrument
@@ -45,6 +46,7 @@ class Line(NamedTuple):
     """One comparison: a quantity at one step, in one layer or tensor.
 
     step, name, index     where: step (0 is the initial state), Trace name, layer or tensor (from 0).
+    mode                  of a tensor, from 1, where the quantity has a matrix for each; 0 otherwise.
     tag                   the paper line.
     ratio                 the largest error in bands (0 where exact; infinite for nan or a wrong exact value).
     entry                 the index of that entry; observed, expected, error, band: its numbers.
@@ -69,6 +71,7 @@ class Line(NamedTuple):
     informative: bool
     undecided: bool
     values: tuple[Any, Any]
+    mode: int = 0
 
     @property
     def verdict(self) -> str:
@@ -115,6 +118,7 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     finite = np.isfinite(observed)
     lifted = value.space.asarray(np.where(finite, observed, 0))
     error = np.where(finite, np.abs(np.asarray(lifted.v - value.v, dtype=object).astype(np.float64)), np.inf)
+    error = np.where(same_infinity(observed, value), 0, error)
     band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
@@ -135,6 +139,11 @@ def another_count(step: int, name: str, index: int, tag: str, observed: np.ndarr
                 (observed, value.v.astype(np.float64)))
 
 
+def same_infinity(observed: np.ndarray, value: Banded) -> np.ndarray:
+    """Where a candidate shows the infinity that the line gives, such as a ratio for a step that must be refused."""
+    return np.isinf(observed) & (observed == value.v.astype(np.float64))
+
+
 def worst(lines: Iterable[Line]) -> str:
     """The worst verdict of several lines; those that decide nothing count only where all of them do."""
     verdicts = {line.verdict for line in lines}
@@ -143,7 +152,7 @@ def worst(lines: Iterable[Line]) -> str:
 
 def rounding_ratio(line: Line, in_float32: list[Line]) -> float | None:
     """The relative error of the same comparison in float32 over that of `line`, or None where one of them has none."""
-    same = [other for other in in_float32 if other[:3] == line[:3]]
+    same = [other for other in in_float32 if (*other[:3], other.mode) == (*line[:3], line.mode)]
     comparable = same and line.relative and np.isfinite([line.relative, same[0].relative]).all()
     return same[0].relative / line.relative if comparable else None
 
@@ -183,7 +192,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
                                   for name, what in convention.start.items()})
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
-                                  if isinstance(value, tuple)})
+                                  if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
@@ -259,27 +268,29 @@ class _Step:
         tags = METHODS[self.case.method].LINES
         return after._replace(**{name: self.stop(tags.get(name, "unchanged"), name, value)
                                  for name, value in after._asdict().items()
-                                 if value is getattr(before, name) and isinstance(value, tuple)})
+                                 if value is getattr(before, name) and isinstance(value, tuple | Banded)})
 
-    def judged(self, tag: str, name: str, value: Any) -> Any:
+    def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
         if hasattr(value, "_fields"):
-            return type(value)(*(self.judged(tag, field, part) for field, part in value._asdict().items()))
+            return type(value)(*(self.judged(tag, field, part, *place) for field, part in value._asdict().items()))
         if isinstance(value, tuple):
-            return tuple(self.judged(tag, name, part) for part in value)
-        index = self.met[name]
+            return tuple(self.judged(tag, name, part, *place, i) for i, part in enumerate(value))
+        count = self.met[name]
         self.met[name] += 1
         if not isinstance(value, Banded) or name not in self.exposed:
             return value
-        observed = self.exposed[name][index]
+        shown = self.exposed[name]
+        expect(count < len(shown), name, "one array a block", f"line {tag} gives {count + 1} or more", f"{len(shown)}", Misbehaved)
+        observed, index, mode = shown[count], place[0] if place else 0, place[1] + 1 if len(place) > 1 else 0
         if name in Memory._fields and observed.ndim == 2 and len(observed) == value.shape[0] and observed.shape != value.shape:
             self.lines.append(another_count(self.k, name, index, tag, observed, value))
             return self.space.asarray(observed)
-        expect(observed.shape == value.shape, f"{name}[{index}]", f"shape {value.shape}", f"line {tag} gives one",
+        expect(observed.shape == value.shape, f"{name}[{count}]", f"shape {value.shape}", f"line {tag} gives one",
                f"{observed.shape} at step {self.k}", Misbehaved)
         moved_from = self.moved_from[name][index] if name in self.moved_from else None
-        line = compare(self.k, name, index, tag, observed, value, moved_from)
+        line = compare(self.k, name, index, tag, observed, value, moved_from)._replace(mode=mode)
         self.lines.append(line)
-        if not np.isfinite(observed).all():
+        if not (np.isfinite(observed) | same_infinity(observed, value)).all():
             raise NotFinite
         return self.space.restarted(observed, value)
 
@@ -303,7 +314,8 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
         if "k" in step:
             shown = step.pop("k")
             expect(np.shape(shown) == () and shown == k, "k", str(k), "it counts the steps taken", shown, Misbehaved)
-        step = {name: _listed(name, values, case.dtype, _count(name, method, case)) for name, values in step.items()}
+        step = {name: [] if isinstance(values, list) and not values else        # nothing, in a step that has nothing to show
+                _listed(name, *_counted(name, values, method, case), case.dtype) for name, values in step.items()}
         step["theta"] = nets.tensors(theta)
         step["W"] = [np.concatenate([W.reshape(len(b), -1), b[:, None]], axis=1) for W, b in of_layers(theta, theta)]
         step["norm"] = [np.stack(norm) for norm in of_norms(theta, theta)]
@@ -311,16 +323,39 @@ def check_steps(case: Case, method: Any, steps: list[dict[str, Any]]) -> tuple[d
     return (checked[0], checked[1:]) if len(checked) > case.steps else ({}, checked)
 
 
-def _count(name: str, method: Any, case: Case) -> int:
-    """How many arrays a quantity has: one a tensor or a layer, or, where its name speaks of it, one a BatchNorm."""
+def annotated(method: Any, *kinds: str) -> set[str]:
+    """The fields of State and Trace that are annotated with one of `kinds`."""
+    found = method.Trace.__annotations__ | method.State.__annotations__
+    return {name for name, kind in found.items()                # a ForwardRef is what a NamedTuple makes of it, up to Python 3.13
+            if getattr(kind, "__forward_arg__", kind) in kinds}
+
+
+def by_mode(method: Any) -> set[str]:
+    """The quantities of which a tensor has one matrix for each mode."""
+    return {name for record in (method.State, method.Trace) for name, kind in get_type_hints(record).items() if kind == Factors}
+
+
+def _counted(name: str, values: Any, method: Any, case: Case) -> tuple[Any, int | None]:
+    """A candidate's values as a list, and how many of them there are to be; None where that is the method's to say.
+
+    There is one a tensor, mode or layer, or, where its name speaks of it, one a BatchNorm. Quantities that are one array, or one
+    a block of layers, may come without a list around them.
+    """
+    if name in annotated(method, "Array", "Array | None"):
+        return [values] if isinstance(values, np.ndarray) else values, 1
+    if name in annotated(method, "Blocks"):
+        return [values] if isinstance(values, np.ndarray) else values, None
+    if name in by_mode(method):
+        modes = sum(as_modes(tensor, case.hyper.view).ndim for tensor in nets.tensors(case.params))
+        return flat(values) if isinstance(values, list) else values, modes
     if by_tensor(method):
-        return len(nets.tensors(case.params))
-    return len((of_norms if "norm" in name else of_layers)(case.params, case.params))
+        return values, len(nets.tensors(case.params))
+    return values, len((of_norms if "norm" in name else of_layers)(case.params, case.params))
 
 
-def _listed(name: str, values: Any, dtype: str, count: int) -> list[np.ndarray]:
-    expect(isinstance(values, list) and len(values) == count, name, f"a list of {count} arrays",
-           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, …",
+def _listed(name: str, values: Any, count: int | None, dtype: str) -> list[np.ndarray]:
+    expect(isinstance(values, list) and (count is None or len(values) == count), name, f"a list of {count} arrays",
+           "there is one a layer (one a BatchNorm), or one a tensor in the order W_1, b_1, W_2, b_2, … (one for each of its modes)",
            f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__, Misbehaved)
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
@@ -363,4 +398,4 @@ def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:
 def _given(step: dict[str, Any], name: str, count: int, dtype: str) -> list[np.ndarray]:
     values = step.pop(name, None if count else [])
     expect(values is not None, name, "a list of arrays at every step", "the parameters are what is judged", "none", Misbehaved)
-    return _listed(name, values, dtype, count)
+    return _listed(name, values, count, dtype)

@@ -25,6 +25,7 @@ class CaseReport:
     """One case: its name, its verdict, every line compared, and what was wrong with the candidate as a program, if anything.
 
     tensors    the names of the tensors, W_1, b_1, W_2, …, where quantities are listed by tensor.
+    whole      the quantities that are one array all the same.
     """
 
     case: str
@@ -34,10 +35,13 @@ class CaseReport:
     tensors: tuple[str, ...] = ()
     ratio32: float | None = None
     """Error in float32 over error in float64 at the first failing line: about 1 for a wrong formula, above 1e6 for rounding."""
+    whole: tuple[str, ...] = ()
 
     def place(self, line: Line) -> str:
         """Which tensor and entry a line is worst in."""
-        return f"{self.tensors[line.index]}, entry {list(line.entry)}" if self.tensors else f"entry {list(line.entry)}"
+        mode = f", mode {line.mode}" if line.mode else ""
+        of_tensor = self.tensors and line.name not in self.whole
+        return f"{self.tensors[line.index]}{mode}, entry {list(line.entry)}" if of_tensor else f"entry {list(line.entry)}"
 
     @property
     def undecided(self) -> list[int]:

@@ -7,7 +7,7 @@ A line of `reference` that carries a paper tag, such as
 is where the judge looks: `instrument` recompiles the module so that the right-hand side passes through a function
 `stop(tag, function, name, value)`, whose answer is what the rest of the step reads. Nothing else changes. A tagged `return`
 of a value that has no name is called "result"; for `s, y = …` the name is the tuple of names. `rewrites` replaces right-hand
-sides, which is how conventions and slips are tried.
+sides, which is how conventions and slips are tried: "name" outside of `init`, or "function.name".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from functools import cache
 from types import CodeType, ModuleType
 from typing import Any
 
-TAG = re.compile(r"(?:R|KB|W)(?:\d+\.\d+|§[\d.]+\d|\(\d+\.\d+\))")
+TAG = re.compile(r"(?:R|KB|W)(?:\d+\.\d+|§[A-Z0-9]+(?:\.\d+)*|\(\d+(?:\.\d+)?\))")
 """R4.16: algorithm and line; R§2.8.2: section; R(2.6): equation; KB: Kingma and Ba; W: the second work."""
 
 
@@ -58,7 +58,7 @@ class _Stops(ast.NodeTransformer):
 
     def _stop(self, node: Any, tag: str, *names: str) -> None:
         whole = ", ".join(names)
-        for key in (whole, f"{self.function}.{whole}"):
+        for key in (*((whole,) if self.function != "init" else ()), f"{self.function}.{whole}"):
             if key in self.rewrites:
                 node.value = ast.parse(self.rewrites[key], mode="eval").body
                 self.used.add(key)

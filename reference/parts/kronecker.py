@@ -73,6 +73,12 @@ def _layer(like: nets.Layer, W_b: Array) -> nets.Layer:
     return nets.Layer(namespace(W_b).reshape(W_b[:, :-1], like.W.shape), W_b[:, -1])
 
 
+def inner(X: Any, Y: Any) -> Any:
+    """The inner product of two tuples of matrices, one a layer."""
+    by_layer = each(lambda x, y: namespace(x, y).sum(x * y), X, Y)
+    return sum(by_layer[1:], by_layer[0])
+
+
 def joined_gradient(g: Any, a: Any, params: Any, eta: Any) -> tuple[Array, ...]:
     """∂/∂W̄_l of the mean loss plus η/2 ‖θ‖² (R Section 2.8.2), one (d_out, d_in + 1) a layer.
 
@@ -155,10 +161,15 @@ def over_data(data: Any, statistic: Callable[[nets.Batch], tuple[Array, ...]]) -
 
 
 def split_damping(model: nets.Model, params: Any, lam: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice."""
+    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice.
+
+    Raises   ValueError where `params` are not as many as the model's trainable records.
+    """
+    P = nets.positions(model)
+    expect(len(params) == len(P), "params", f"{len(P)} layers", "the model has as many", len(params))
     xp = namespace(*nets.tensors(params))
     root = xp.sqrt(xp.const(lam))
-    root_P = each(lambda P: xp.sqrt(xp.const(P)), of_layers(params, nets.positions(model)))
+    root_P = each(lambda P: xp.sqrt(xp.const(P)), of_layers(params, P))
     return each(lambda root_P: root_P * root, root_P), each(lambda root_P: root / root_P, root_P)
 
 

@@ -83,6 +83,19 @@ def test_singular_matrices_are_refused(rows):
             refused()
 
 
+@pytest.mark.parametrize("upper", [True, False])
+def test_a_small_unit_is_no_zero(upper):
+    """Rows and columns scaled by up to 10⁻⁷⁰, as the SᵀY of L-BFGS is where a pair is rounding noise: the inverse scales along."""
+    n, size = 3, [mpmath.mpf(10)**-70, mpmath.mpf(1), mpmath.mpf(10)**-35]
+    A = np.triu(definite(n)) if upper else definite(n)
+    scale = cast(np.eye(n), "mpf") * np.array(size, dtype=object)
+    X = cast(np.arange(3.0 * n).reshape(n, 3) + 1, "mpf")
+    for B in (X, X[:, 0]):
+        expected = namespace(A).solve(A, B)
+        found = scale @ namespace(A).solve(scale @ A @ scale, scale @ B)
+        assert norm(found - expected) <= 100 * n * UNIT * norm(expected)
+
+
 @pytest.mark.parametrize("rows", [[[0.0]], [[-1]], [[1, 1], [1, 1]], [[1, 2], [2, 1]]], ids=str)
 def test_cholesky_refuses_what_is_not_definite(rows):
     A = cast(np.array(rows, dtype=float), "mpf")

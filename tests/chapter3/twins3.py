@@ -365,7 +365,9 @@ def hessian_action_pair_formed(H_A, each_a, lambda_A):
 # ----------------------------------------------------------------------------------------------------------- Algorithms 9 and 10
 
 def split_damping(net, hyper, P):
-    """λ_A and λ_G of a layer with P positions."""
+    """λ_A and λ_G of a layer with P positions; those that `hyper` gives for all layers, which Algorithm 10 leaves open."""
+    if "lam_A" in hyper:
+        return net.numbers.cast(hyper["lam_A"]), net.numbers.cast(hyper["lam_G"])
     root, root_P = net.numbers.sqrt(net.numbers.cast(hyper["lam"])), net.numbers.sqrt(net.numbers.cast(P))
     return root_P * root, root / root_P                                                                     # R9 line 2
 

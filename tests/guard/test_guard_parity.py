@@ -8,11 +8,12 @@ from parity import assert_alike, fails, moved, on_host, outcome
 from stepgauge import nets
 from stepgauge.arrays import namespace
 from stepgauge.reference import METHODS
-from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, smw, tensors
+from stepgauge.reference.parts import damping, descent, kronecker, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
 from stepgauge.verify import cases
 from stepgauge.verify.cases import optional, suite
 
 DTYPES = ("float32", "float64")
+SMALL = {"newton": ("quadratic", "saddle")}
 VARIANTS = {"sgd_m": {"momentum": "heavy_ball"}, "kbfgs20": {"H_a_start": "identity", "double_grad": True}}
 
 
@@ -31,7 +32,7 @@ def trajectory(case, params, data, batches):
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_step_alike(cupy, method, dtype):
     everything = (*suite(method), *optional(method))
-    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else ("plain", "labels")
+    names = everything if cupy.__version__.startswith("13") == (dtype == "float32") else SMALL.get(method, ("plain", "labels"))
     chosen = list(cases(method, names, dtype))
     if method in VARIANTS:
         chosen.append(dataclasses.replace(chosen[0], hyper=chosen[0].hyper._replace(**VARIANTS[method])))
@@ -48,18 +49,33 @@ COPIES = {
     "rmsprop": {"plain": (9, 7), "labels": (11, 11)},
     "kbfgs20": {"plain": (4, 16), "labels": (4, 24)},
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
-    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
+    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 43)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
     "kbfgs": {"plain": (8, 14), "labels": (10, 21)},
     "kbfgs_l": {"plain": (8, 22), "labels": (10, 33)},
     "kbfgs_l_exact": {"plain": (7, 18), "labels": (9, 27)},
     "kfac": {"plain": (5, 5), "labels": (6, 17)},
     "kfac_ef": {"plain": (5, 5), "labels": (6, 17)},
+    "tnt": {"plain": (10, 13), "labels": (11, 26)},
+    "tnt_ef": {"plain": (9, 7), "labels": (11, 26)},
+    "tnt_ideal": {"plain": (3, 20), "labels": (3, 33)},
+    "shampoo": {"plain": (8, 7), "labels": (28, 194)},               # "labels" has roots to compute: a question or two an iteration
+    "block_fisher": {"plain": (3, 7), "labels": (3, 11)},
+    "smw_gn": {"plain": (6, 17), "labels": (6, 23)},
+    "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
+    "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
+    "hessian_free": {"plain": (5, 22), "labels": (5, 26)},
+    "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
+    "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
+    "cauchy": {"plain": (10, 23), "labels": (9, 32)},
 }
 
 
-@pytest.mark.parametrize("name", ["plain", "labels"])
-@pytest.mark.parametrize("method", METHODS)
+def test_copies_are_counted_for_every_method():
+    assert COPIES.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in COPIES for name in COPIES[method]])
 def test_copies_of_one_step(cupy, method, name):
     case, = cases(method, [name])
     params, data, batches = moved((case.params, case.data, case.batches), cupy)
@@ -150,6 +166,15 @@ PARTS = {
     "mode_product": (lambda T, U: tensors.mode_product(T, U, 2), "TU"),
     "mode_products": (lambda T, H, U: tensors.mode_products(T, [H, U, U[:, :2]]), "THU"),
     "tensors.kron": (tensors.kron, "XHU"),
+    "inverse_root": (lambda H: tuple(roots.inverse_root(H, p) for p in (1, 3, 4)), "H"),
+    "coupled_newton": (lambda H: roots.coupled_newton(H, 2), "H"),
+    "identify": (lambda H: tensor_normal.identify((H, H)), "H"),
+    "moments": (lambda H, A: tensor_normal.moments((H, A)), "HA"),
+    "log_density": (lambda X, H: tensor_normal.log_density(X, 0 * X, (H, H[:3, :3])), "XH"),
+    "sample": (lambda X, H: tensor_normal.sample(0 * X, (H, H[:3, :3]), X), "XH"),
+    "contractions": (lambda T: tensor_normal.contractions((T[None],), "3-way"), "T"),
+    "preconditioned": (lambda T, H: tensor_normal.preconditioned((T,), ((H, H[:3, :3], H[:2, :2]),), "4-way"), "TH"),
+    "as_modes": (lambda T: tensor_normal.from_modes(tensor_normal.as_modes(T[None], "3-way"), (1, *T.shape), "3-way"), "T"),
     "limited_memory": (limited_memory, "syX"),
     "triu": (lambda H: namespace(H).triu(H), "H"),
     "updated": (lbfgs.updated, "Hsy"),

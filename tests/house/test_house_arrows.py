@@ -23,6 +23,9 @@ NUMPY = {
     "nets/losses.py": {"np.random.Generator": "the type of the generator that a caller hands over",
                        "np.finfo": "rows of probabilities may have been rounded to float32",
                        "np.float32": "their type"},
+    "nets/partitions.py": dict.fromkeys(
+        ("np.arange", "np.argmax", "np.argmin", "np.array_split", "np.asarray", "np.concatenate", "np.cumsum", "np.full",
+         "np.prod", "np.unique"), "numbers of parameters, integers on the host in every arithmetic"),
 }
 
 

@@ -593,6 +593,19 @@ def action_loops(H, a, A):
     return [s, matvec(A, s)]
 
 
+def minibatch_formed(H, a, *, lam):
+    """A formed by einsum."""
+    A = np.einsum("ntj,ntk->jk", a, a) / a.shape[0]
+    s = H @ a.mean(axis=(0, 1))
+    return s, A @ s + lam * s
+
+
+def minibatch_by_example(H, a, *, lam):
+    """Example by example: λs + (1/N) Σ_n a(n)ᵀ(a(n)s)."""
+    s = H @ (sum(one.sum(axis=0) for one in a) / (a.shape[0] * a.shape[1]))
+    return s, lam * s + sum(one.T @ (one @ s) for one in a) / a.shape[0]
+
+
 # Tensors -----------------------------------------------------------------------------------------------------------------
 
 
@@ -781,6 +794,7 @@ VARIANTS: list[Variant] = [
     *of("quasi_newton.dfp_H", dfp_H_einsum, dfp_H_projected),
     *of("quasi_newton.broyden_H", broyden_mixed, broyden_rank_two),
     *of("quasi_newton.hessian_action_pair", action_einsum, action_loops),
+    *of("quasi_newton.minibatch_action_pair", minibatch_formed, minibatch_by_example),
     *of("tensors.vec", vec_loop),
     *of("tensors.vec_columns", vec_columns_concatenated, vec_columns_fortran),
     *of("tensors.mat", mat_moveaxis, mat_slices),

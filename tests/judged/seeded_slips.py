@@ -907,6 +907,38 @@ def action_damped(H, a, A):
     return s, A @ s + 1e-6 * s
 
 
+@slip("quasi_newton.minibatch_action_pair", "y")
+def minibatch_mean_over_positions(H, a, *, lam):
+    """A is a mean over positions, where R sums over them."""
+    rows = a.reshape(-1, a.shape[-1])
+    s = H @ rows.mean(axis=0)
+    return s, rows.T @ (rows @ s) / len(rows) + lam * s
+
+
+@slip("quasi_newton.minibatch_action_pair", "s")
+def minibatch_sum_over_positions(H, a, *, lam):
+    """â is a sum over positions, where R averages."""
+    rows = a.reshape(-1, a.shape[-1])
+    s = H @ a.sum(axis=1).mean(axis=0)
+    return s, rows.T @ (rows @ s) / len(a) + lam * s
+
+
+@slip("quasi_newton.minibatch_action_pair", "y")
+def minibatch_undamped(H, a, *, lam):
+    """y = As, without λs."""
+    rows = a.reshape(-1, a.shape[-1])
+    s = H @ rows.mean(axis=0)
+    return s, rows.T @ (rows @ s) / len(a)
+
+
+@slip("quasi_newton.minibatch_action_pair", "y")
+def minibatch_of_the_mean(H, a, *, lam):
+    """y = ââᵀs + λs: the mean is squared, not the square averaged."""
+    a_h = a.reshape(-1, a.shape[-1]).mean(axis=0)
+    s = H @ a_h
+    return s, a.shape[1] * a_h * (a_h @ s) + lam * s
+
+
 @slip("tensors.vec", "result")
 def vec_by_columns(A):
     """First index fastest."""

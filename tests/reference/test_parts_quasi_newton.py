@@ -278,6 +278,29 @@ def test_hessian_action_needs_no_inverse():
     assert y.tolist() == [2 - 9 + lam, 1 - 27 - 9 * lam]
 
 
+@EXACT
+@given(st.data())
+def test_minibatch_action_is_that_of_the_second_moment(data):
+    """(3.14), (3.15): A = E_n[Σ_t a_t a_tᵀ] formed by loops, a sum over positions; â = E_n[(1/|𝒯|) Σ_t a_t], a mean over them."""
+    n, N, P = (data.draw(st.integers(1, 3)) for _ in range(3))
+    a = rational(data.draw(st.lists(small, min_size=n * N * P, max_size=n * N * P))).reshape(N, P, n)
+    H, lam = data.draw(spd(n)), data.draw(st.fractions(F(1, 8), 4, max_denominator=8))
+    A = [[sum(a[e, t, i] * a[e, t, j] for e in range(N) for t in range(P)) / F(N) + (lam if i == j else 0) for j in range(n)]
+         for i in range(n)]
+    a_h = [sum(a[e, t, i] for e in range(N) for t in range(P)) / F(N * P) for i in range(n)]
+    s, y = qn.minibatch_action_pair(H, a, lam=lam)
+    assert s.tolist() == [sum(H[i, j] * a_h[j] for j in range(n)) for i in range(n)]
+    assert y.tolist() == [sum(A[i][j] * s[j] for j in range(n)) for i in range(n)]
+
+
+def test_minibatch_action_tells_examples_from_positions():
+    """Two examples of one position, and one example of two: A is twice as large for the second, â is the same."""
+    a, H = rational([[1, 2], [3, 4]]), eye(2)
+    apart, together = (qn.minibatch_action_pair(H, a.reshape(shape), lam=1) for shape in ((2, 1, 2), (1, 2, 2)))
+    assert apart.s.tolist() == together.s.tolist() == [2, 3]
+    assert (together.y - together.s).tolist() == (2 * (apart.y - apart.s)).tolist() == [8 + 54, 16 + 72]
+
+
 # ---------------------------------------------------------------------------------------------------- route 3: in floats
 
 
@@ -346,6 +369,23 @@ def test_float_pairs_stay_inside_their_error_bounds(dtype, float_program, untouc
         s = [program.dot(row, program.read(a)) for row in program.read(H)]
         assert program.agrees(got.s, s)
         assert program.agrees(got.y, [program.dot(row, s) for row in program.read(A)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_float_minibatch_pairs_stay_inside_their_error_bounds(dtype, float_program, untouched):
+    program = float_program(dtype)
+    for seed in range(24):
+        n, N, P = 1 + seed % 5, 1 + seed % 3, 1 + seed % 4
+        H, *_ = float_case(seed, n, dtype)
+        a = np.random.default_rng(seed).standard_normal((N, P, n)).astype(dtype)
+        got = untouched(partial(qn.minibatch_action_pair, lam=dtype(0.3)), H, a)
+        rows, lam = program.read(a.reshape(N * P, n)), program.read(np.array([0.3], dtype=dtype))[0]
+        one = program.read(np.ones(N * P, dtype=dtype))
+        a_h = [program.dot(one, column) / (N * P) for column in zip(*rows, strict=True)]
+        s = [program.dot(row, a_h) for row in program.read(H)]
+        As = [program.dot(column, [program.dot(row, s) for row in rows]) / N for column in zip(*rows, strict=True)]
+        assert program.agrees(got.s, s)
+        assert program.agrees(got.y, [x + lam * z for x, z in zip(As, s, strict=True)])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -469,3 +509,28 @@ def test_what_hessian_action_pairs_refuse():
             qn.hessian_action_pair(H, S, A)
     with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic because .*, got "):
         qn.hessian_action_pair(H, S, rational(SKEWED))
+
+
+def test_what_minibatch_action_pairs_refuse():
+    a = np.ones((2, 3, 2))
+    for bad, match in ((S, r"shape \(N, P, n\) with N, P >= 1"), (a[0], r"shape \(N, P, n\) with N, P >= 1"),
+                       (a[:0], r"shape \(N, P, n\) with N, P >= 1"), (a[:, :0], r"shape \(N, P, n\) with N, P >= 1"),
+                       (a * np.nan, "finite numbers")):
+        with pytest.raises(ValueError, match=f"^a: expected {match} because "):
+            qn.minibatch_action_pair(H, bad, lam=1)
+    for bad, match in ((np.eye(3), r"shape \(2, 2\)"), (np.array([[1, 0.25], [0, 1]]), "a symmetric matrix"),
+                       (-H, "a positive definite matrix"), (np.full((2, 2), np.nan), "finite numbers")):
+        with pytest.raises(ValueError, match=f"^H: expected {match} because "):
+            qn.minibatch_action_pair(bad, a, lam=1)
+    for bad in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"^lam: expected a positive number because it makes A positive definite"):
+            qn.minibatch_action_pair(H, a, lam=bad)
+    with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic because .*, got "):
+        qn.minibatch_action_pair(rational(SKEWED), a, lam=1)
+
+
+def test_minibatch_action_pairs_trusted_or_checked_are_the_same():
+    a = np.arange(12.0).reshape(2, 3, 2)
+    for trusted, checked in zip(qn.minibatch_action_pair.trusted(H, a, lam=0.5), qn.minibatch_action_pair(H, a, lam=0.5),
+                                strict=True):
+        assert trusted.tolist() == checked.tolist()

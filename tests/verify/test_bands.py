@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepgauge import arrays
+from stepgauge.arrays import precision
 from stepgauge.verify.bands import BITS, MOST_PATHS, Banded, Bands, Mask, Paths, every_path
 
 REAL = mpmath.MPContext()
@@ -108,7 +109,7 @@ def test_one_rounding_for_an_operation_on_exact_numbers(space, name):
                     assert holds(z, got), kind
             underflow = np.where(size(truth) < space.smallest / space.u, space.smallest, 0)
             assert (z.e <= space.u * size(truth) * 1.001 + underflow).all(), kind
-            assert (z.e[size(truth) == 0] == 0).all(), kind
+            assert (z.e[np.asarray(truth == 0, dtype=bool)] == 0).all(), kind
 
 
 def test_a_product_that_falls_below_the_normal_numbers_has_the_smallest_of_them_as_band(space):
@@ -731,3 +732,15 @@ def test_an_indicator_is_the_hull_where_it_is_open(space):
     x = Banded(space.asarray([1.0, 0.1, -1.0]).v, [0.5, 0.5, 0.5], space)
     z = space.indicator(x > 0)
     assert (z.v.astype(float).tolist(), z.e.tolist()) == ([1, 0.5, 0], [0, 0.5, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_too_small_for_float64_may_have_become_zero(dtype):
+    """A probability of e^−1372 is 0 in a program, and its root 0; the bands must admit both, however small the number is."""
+    space = Bands(dtype, Paths())
+    with precision(180):
+        p = space.softmax(space.asarray(np.array([[0.0, -1372.0]])))
+        assert p.e[0, 1] >= space.smallest
+        assert holds(p, np.array([[1.0, 0.0]], dtype))
+        assert holds(space.sqrt(p), np.array([[1.0, 0.0]], dtype))
+        assert (space.zeros(1) * space.ones(1)).e[0] == 0

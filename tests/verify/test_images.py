@@ -5,7 +5,7 @@ import pytest
 from stepgauge import nets, verify
 from stepgauge.verify import Case, Layout
 from stepgauge.verify.case import OURS
-from stepgauge.verify.cases import CONVOLUTIONAL, IMAGES, UNCOUPLED, cases, suite
+from stepgauge.verify.cases import CONVOLUTIONAL, IMAGES, LEFT_OUT, cases, suite
 
 METHOD = "sgd_m"
 
@@ -109,8 +109,10 @@ def test_the_tensor_that_is_wrong_is_named(name, tensor, place):
 def test_images_are_in_the_suite_of_methods_for_convolutional_nets_alone():
     assert "images" not in suite("sgd_m")
     for method in CONVOLUTIONAL:
-        assert set(IMAGES) - {"normalised"} < set(suite(method))
-        assert ("normalised" in suite(method)) == (method not in UNCOUPLED)
+        assert set(IMAGES) - set(suite(method)) == ({"normalised"} if "normalised" in LEFT_OUT.get(method, ()) else set())
+    for method in ("kfac_ef", "smw_gn", "hessian_free"):
+        with pytest.raises(ValueError, match=r"^model: expected no BatchNorm because "):
+            verify.check(method, heavy_ball(), ["normalised"])
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...arrays import map_arrays
+from ...arrays import is_array, map_arrays
 from ...reference import METHODS
 from ...reference.parts.kronecker import of_layers, of_norms
 from ...reference.parts.lbfgs import Memory
@@ -27,13 +27,13 @@ def reference(case: Case, move: Callable[[Any], Any] = lambda array: array, fetc
         yield map_arrays(fetch, shown(params, state, trace))
 
 
-def shown(params: Any, *records: Any) -> dict[str, list[Any]]:
+def shown(params: Any, *records: Any) -> dict[str, Any]:
     """Parameters and the fields of a State or Trace by the names that the judge knows; the pairs of a Memory as S and Y."""
-    found = {name: list(value) for record in records for name, value in record._asdict().items()
-             if isinstance(value, tuple) and value}
+    found = {name: list(value) if isinstance(value, tuple) else value for record in records
+             for name, value in record._asdict().items() if is_array(value) or isinstance(value, tuple)}
     for name in ("theta", "W", "norm"):
         found.pop(name, None)
-    for name in [name for name, values in found.items() if isinstance(values[0], Memory)]:
+    for name in [name for name, values in found.items() if isinstance(values, list) and values and isinstance(values[0], Memory)]:
         memories = found.pop(name)
         found |= {"S": [memory.S for memory in memories], "Y": [memory.Y for memory in memories]}
     for kind in (of_layers(params, params), of_norms(params, params)):

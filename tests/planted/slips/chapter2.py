@@ -140,9 +140,9 @@ SLIPS = {
         "chapter2/test_chapter2_lbfgs.py::test_compact_two_loops_and_dense_are_one_matrix": [
             ("R§2.3", "inner[:m]", "inner[m:]", "Y for S"),
             ("R§2.3", "xp.solve(R.T,", "xp.solve(R,", "R⁻¹ for R⁻ᵀ"),
-            ("R§2.3", "+ Y.T @ Y)", ")", "YᵀY is left out"),
-            ("R§2.3", "- inner[m:]", "+ inner[m:]", "the sign of YᵀX"),
-            ("R§2.3", "[top, -RSX]", "[top, RSX]", "the sign of Y R⁻¹SᵀX"),
+            ("R§2.3", "+ h * (Y.T @ Y))", ")", "YᵀY is left out"),
+            ("R§2.3", "- h * inner[m:]", "+ h * inner[m:]", "the sign of YᵀX"),
+            ("R§2.3", "[top, -h * RSX]", "[top, h * RSX]", "the sign of Y R⁻¹SᵀX"),
             ("R§2.3", "both.T @ X", "2 * both.T @ X", "twice (S Y)ᵀX"),
             ("updated", "M.shape[1] - H.p + 1", "M.shape[1] - H.p", "p + 1 pairs are kept"),
             ("updated", "M[:, max(0, M.shape[1] - H.p + 1):], v[:, None]", "v[:, None], M[:, :H.p - 1]",

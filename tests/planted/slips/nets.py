@@ -79,11 +79,11 @@ SLIPS = {
              "twice mse's gradient"),
         ],
         "nets/test_passes_multiprecision.py::test_value_gradient_and_hessian_of_losses": [
-            ("LOSSES", "_diag(namespace(output).ones_like(output))", "2 * _diag(namespace(output).ones_like(output))",
+            ("LOSSES", "hessian=lambda output: _diag(namespace(output)", "hessian=lambda output: 2 * _diag(namespace(output)",
              "twice mse's Hessian"),
             ("LOSSES", "softplus(output) - y * output", "softplus(output) + y * output", "the sign of y in bce"),
             ("LOSSES", "namespace(output).logistic(output) - y,", "output - y,", "bce's gradient without the sigmoid"),
-            ("LOSSES", "namespace(output).logistic(output) * namespace(output).logistic(-output)",
+            ("_bernoulli_variance", "namespace(output).logistic(output) * namespace(output).logistic(-output)",
              "namespace(output).logistic(output)", "bce's Hessian as printed: diag(σ)"),
             ("LOSSES", "logsumexp(output) - namespace(output).sum(y * output, axis=-1)",
              "logsumexp(output) - namespace(output).max(y * output, axis=-1)", "cross entropy with the largest target only"),
@@ -180,7 +180,7 @@ SLIPS = {
         "nets/test_passes_exact.py::test_the_single_passes_as_printed_are_the_batched_ones": [
             ("_back", "zip(reversed(records), reversed(kept), strict=True)", "zip(records, kept, strict=True)",
              "backward pass in forward order"),
-            ("pre_gradients", "tape.output, y)), tape.kept", "tape.output, y)) / len(y), tape.kept",
+            ("pre_gradients", "tape.output, y), tape.kept", "tape.output, y) / len(y), tape.kept",
              "g is ∂(mean loss)/∂h, without N"),
             ("_back", "if l > 0 else None", "if l > 1 else None", "the pass ends before the first layer"),
             ("pre_gradients", "tuple(reversed(g))", "tuple(g)", "g from the last layer to the first"),
@@ -214,7 +214,7 @@ SLIPS = {
         ],
         "nets/test_passes_exact.py::test_the_passes_are_the_loops_over_units": [
             ("weight_gradient", " / g.shape[0]", "", "a sum over examples for their mean"),
-            ("backward", "sum(value) / tape.output.shape[0]", "sum(value)", "the loss is a sum over examples"),
+            ("mean_loss", "sum(value) / output.shape[0]", "sum(value)", "the loss is a sum over examples"),
         ],
         "nets/test_passes_multiprecision.py::test_value_gradient_and_hessian_of_losses": [
             ("output_hessian", "hessian(output)", "hessian(output) / output.shape[0]", "the mean over examples once too often"),

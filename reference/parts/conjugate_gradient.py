@@ -1,0 +1,65 @@
+"""Linear conjugate gradients on tuples of matrices, one a layer: G is met in products alone.
+
+Paper    R Section 5.3 names the method ("early termination linear CG", Martens 2010), without printing it. The rule by which it
+         ends early is Martens' Section 4.4.
+Symbols  Gx = b; x, r = b − Gx and d by layer, like W̄ (d_out, d_in + 1); M a diagonal preconditioner; φ(x) = ½ xᵀGx − bᵀx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ...arrays import namespace
+from .kronecker import each, inner
+
+Array = Any
+
+
+class Solution(NamedTuple):
+    """x by layer, and how many products with G it took."""
+
+    x: tuple[Array, ...]
+    iterations: int
+
+
+def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: tuple[Array, ...], *, iterations: int,
+                       progress: Any, M: tuple[Array, ...] | None = None) -> Solution:
+    """x ≈ G⁻¹b from x = 0, for G symmetric positive definite.
+
+    Takes    b by layer; M by layer, positive, or None for no preconditioner; iterations: products with G at most; progress: ε of
+             Martens' rule: after i iterations it is enough if φ has fallen by less than the share kε of itself in the last
+             k = max(10, i/10); 0 goes on to the end.
+    Ensures  x is G⁻¹b where r has become 0: after as many iterations as G has different eigenvalues, rounding aside.
+    """
+    x, r = each(lambda b: 0 * b, b), b
+    y = preconditioned(r, M)
+    d, ry = y, inner(r, y)
+    phi: list[Any] = []
+    for i in range(1, iterations + 1):
+        if not ry > 0:
+            return Solution(x, i - 1)
+        Gd = G(d)
+        dGd = inner(d, Gd)
+        if not dGd > 0:                      # after convergence d fades until its square is below the smallest number
+            return Solution(x, i - 1)
+        alpha = ry / dGd                                                              # R§5.3
+        x, r = plus(x, alpha, d), plus(r, -alpha, Gd)                                 # R§5.3
+        phi.append(-inner(x, b) / 2)                                                  # φ(x), since xᵀr = 0
+        k = max(10, i // 10)
+        if progress and i > k and phi[-1] - phi[-1 - k] > k * namespace(*b).const(progress) * phi[-1]:
+            return Solution(x, i)
+        y = preconditioned(r, M)
+        beta, ry = inner(r, y) / ry, inner(r, y)                                      # R§5.3
+        d = plus(y, beta, d)                                                          # R§5.3
+    return Solution(x, iterations)
+
+
+def plus(x: Any, c: Any, y: Any) -> tuple[Array, ...]:
+    """x + cy by layer."""
+    return each(lambda x, y: x + c * y, x, y)
+
+
+def preconditioned(r: Any, M: Any) -> tuple[Array, ...]:
+    """M⁻¹r by layer, for a diagonal M; r where M is None."""
+    return r if M is None else each(lambda r, M: r / M, r, M)

@@ -1,0 +1,274 @@
+"""The anisotropic cubic problem: how far to go along each subset when the model of the loss holds nearby only.
+
+Paper    W (2), Method 4.1, Appendix D, (3) to (6).
+Symbols  T(η) = −ḡᵀη + ½ ηᵀH̄η + (λ/6) ‖Dη‖³ with D = Diag(d), d ≥ 0, and λ = λ_int ≥ 0; g (S,), H (S, S), d (S,), eta (S,);
+         r = ‖Dη‖; M(r) = H̄ + (λ/2) r D²;
+         K = D⁻¹H̄D⁻¹, its eigenvalues w ascending, σ = (λ/2) r its shift, σ₀ = max(0, −w₁), τ = σ − σ₀; c = D⁻¹ḡ, γ = Vᵀc.
+Departs  ERR-27: where ḡ has no part along the lowest eigenvectors, (6) may have no solution (the hard case); r = 2σ₀/λ and a part
+         along them, which no equation gives, complete it. DEV-CUBIC-1: coordinates with d_s = 0 (or all, where λ = 0) are
+         eliminated by their own rows of (2). DEV-CUBIC-2: where T has several minima, the one that is positive in the coordinate
+         of Dη in which they differ most. DEV-CUBIC-3: where a row of H̄, its d_s and its ḡ_s are 0 (u_s = 0), any η_s will do,
+         and it is 0.
+
+Every solution comes with its certificate, and what has none raises an error by name. `solution` is Method 4.1's; it is the global
+minimiser of T wherever T has one, except where λ = 0 or d has zeros and H̄ is indefinite there: T has no minimum then, and
+`minimiser` says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ...arrays import namespace
+from ...arrays.checks import check_number, check_vectors
+from ...arrays.errors import expect
+
+Array = Any
+
+
+class NoSolution(ArithmeticError):
+    """(2) has no solution: a direction without curvature and without cubic term, along which the loss still has a slope."""
+
+
+class Unbounded(ArithmeticError):
+    """T falls without bound: H̄ is not positive semidefinite where the cubic term is absent."""
+
+
+class Solution(NamedTuple):
+    """A solution of (2) with what proves it.
+
+    eta        (S,).
+    r          ‖Dη‖, the radius.
+    residual   M(r) η − ḡ (S,): 0 up to rounding.
+    lowest     the smallest eigenvalue of K + σI, >= 0 up to rounding: with a residual of 0 it makes η a global minimiser of T over
+               the coordinates with λ d_s > 0; None where there are none.
+    hard       is this the hard case, in which r is 2σ₀/λ and (6) has no root?
+    """
+
+    eta: Array
+    r: Any
+    residual: Array
+    lowest: Any
+    hard: bool
+
+
+def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
+    """The solution η of (2) with the largest ‖Dη‖ (Method 4.1).
+
+    Takes    g (S,); H (S, S) symmetric; d (S,) with entries >= 0, the cube roots of |D^(3)_sss|; lam >= 0.
+    Ensures  M(r) η = ḡ with r = ‖Dη‖, and no solution has a larger r.
+    Raises   ValueError for arguments of another kind; NoSolution where there is none.
+    """
+    lam = _checked(g, H, d, lam)
+    xp = namespace(g, H, d)
+    bent, plain, flat = _parts(H, d, lam)
+    for s in flat:
+        expect(not bool(abs(g[s]) > 0), f"H[{s}]", "a row that is not 0", "the loss has a slope there and nothing bounds the step",
+               "zeros", NoSolution)
+    eta: list[Any] = [xp.zeros(())] * d.shape[0]                                                 # DEV-CUBIC-3
+    lowest, hard = None, False
+    g_b, H_b = _picked(g, bent), _block(H, bent, bent)
+    if plain:                                                                                    # DEV-CUBIC-1
+        A, B, g_p = _block(H, plain, plain), _block(H, plain, bent), _picked(g, plain)
+        to_g, to_eta = _solve(A, g_p, plain), _solve(A, B, plain) if bent else B
+        g_b, H_b = (g_b - B.T @ to_g, H_b - B.T @ to_eta) if bent else (g_b, H_b)
+    if bent:
+        eta_b, lowest, hard = _bent(g_b, (H_b + H_b.T) / 2, _picked(d, bent), lam)
+        for i, s in enumerate(bent):
+            eta[s] = eta_b[i]
+    if plain:
+        eta_p = to_g - to_eta @ eta_b if bent else to_g
+        for i, s in enumerate(plain):
+            eta[s] = eta_p[i]
+    whole = xp.concat([xp.reshape(value, (1,)) for value in eta])
+    if bent:
+        whole = _refined(whole, g, H, d, lam)
+    r = norm(d * whole) if bent else xp.zeros(())
+    return Solution(whole, r, stationarity(g, H, d, lam, whole, r), lowest, hard)
+
+
+def step_sizes(g: Array, H: Array, d: Array, lam: Any) -> Array:
+    """η (S,) of `solution` alone, which is compute_lr of Algorithm 1: as `solution`."""
+    return solution(g, H, d, lam).eta                                                            # W(2)
+
+
+def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
+    """The global minimiser of T, among several the one of DEV-CUBIC-2.
+
+    Takes    as `solution`.
+    Ensures  M(r) η = ḡ and M(r) is positive semidefinite.
+    Raises   Unbounded where T has no minimum; what `solution` raises.
+    """
+    found = solution(g, H, d, lam)
+    _, plain, _ = _parts(H, d, lam)
+    expect(not plain or namespace(H).positive_definite(_block(H, plain, plain)), "H", f"positive definite rows and columns {plain}",
+           "no cubic term acts on them", "indefinite ones", Unbounded)
+    return found
+
+
+def model(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
+    """T(η): eta (S,), the rest as in `solution`."""
+    lam = namespace(eta, g).const(lam)
+    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * norm(d * eta) ** 3                        # W§D
+
+
+def stationarity(g: Array, H: Array, d: Array, lam: Any, eta: Array, r: Any) -> Array:
+    """∇T(η) = M(r) η − ḡ (S,), with r = ‖Dη‖."""
+    return H @ eta + lam / 2 * r * d * (d * eta) - g                                             # W(3)
+
+
+def norm(x: Array) -> Any:
+    """‖x‖ of x (n,), without overflow."""
+    xp = namespace(x)
+    scale = xp.max(abs(x))
+    return scale * xp.sqrt(xp.sum((x / scale) ** 2)) if bool(scale > 0) else scale
+
+
+def _checked(g: Array, H: Array, d: Array, lam: Any) -> Any:
+    """λ in the arithmetic of the arrays, after all checks."""
+    xp = namespace(g, H, d)
+    check_vectors(g=g, d=d)
+    S = g.shape[0]
+    expect(tuple(H.shape) == (S, S), "H", f"shape {(S, S)}", "it acts on vectors like g", tuple(H.shape))
+    expect(xp.all_finite(H), "H", "finite numbers", "nan and inf would spread", "nan or inf")
+    expect(xp.symmetric(H), "H", "a symmetric matrix", "it is a Hessian", "an asymmetric one")
+    expect(bool((d >= 0).all()), "d", "numbers >= 0", "they are roots of absolute values", "a negative one")
+    check_number("lam", lam, lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
+    return xp.const(lam)
+
+
+def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
+    """η, the smallest eigenvalue of K + σI, and whether it is the hard case, where all d > 0 and λ > 0."""
+    xp = namespace(g)
+    K, c = H / d[:, None] / d[None, :], g / d                                                    # W(4)
+    w, V = xp.eigh(K)
+    gamma = V.T @ c
+    lowest = w[0]
+    sigma_0 = -lowest if bool(lowest < 0) else 0 * lowest
+    gaps = w - lowest
+    base = gaps if bool(sigma_0 > 0) else w                      # w + σ₀ without cancellation
+    if not bool(xp.max(abs(gamma)) > 0) and not bool(sigma_0 > 0):
+        return 0 * g, lowest, False
+    if bool(sigma_0 > 0):
+        eps = _roundoff(xp, g.shape[0])
+        at_bottom = gaps <= eps * xp.max(abs(w))
+        rest = xp.where(at_bottom, 0 * gamma, gamma / xp.where(at_bottom, 1 + 0 * gaps, gaps))
+        along = norm(xp.where(at_bottom, gamma, 0 * gamma))
+        r_0 = 2 * sigma_0 / lam
+        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-27
+            v = _bottom(V, at_bottom, eps)
+            missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
+            return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2
+    tau = _root(gamma, base, sigma_0, lam)
+    return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(4)
+
+
+def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
+    """The τ > 0 with ‖γ/(base + τ)‖ = 2(σ₀ + τ)/λ: (5) and (6) in the shift beyond the lowest eigenvalue.
+
+    Newton's method on (σ₀ + τ) / ‖γ/(base + τ)‖, which increases to λ/2 and is nearly straight there, inside a bracket.
+    """
+    xp = namespace(gamma)
+    eps = _roundoff(xp, gamma.shape[0])
+    half, product = sigma_0 / 2, lam * norm(gamma) / 2
+    tau = high = product / (half + xp.sqrt(half * half + product))       # the root if all of γ lay along the lowest eigenvector
+    low = 0 * high
+    for _ in range(_MOST):
+        s = gamma / (base + tau)                                                                 # W(5)
+        size = norm(s)
+        excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
+        slope = size * xp.sum((s / size) ** 2 / (base + tau))
+        new = tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
+        if not bool(abs(new - tau) > eps * tau):
+            return new
+        low, high = (tau, high) if bool(excess > 0) else (low, tau)
+        if not (bool(new > low) and bool(new < high)):
+            new = (low + high) / 2 if bool(low > 0) else high / 16
+        tau = new
+    raise ArithmeticError(f"root: expected convergence in {_MOST} steps, got τ between {low} and {high}")
+
+
+_MOST = 1000
+
+
+def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
+    """η after steps of Newton's method on ∇T = 0, as long as they halve the largest residual of a row, relative to its terms.
+
+    An eigenvector is right up to the norm of K; where the subsets are of very different size, a row can be so to its own.
+    """
+    xp = namespace(eta)
+    best = _backward_error(eta, g, H, d, lam)
+    for _ in range(_REFINEMENTS):
+        try:
+            new = eta - xp.solve(hessian(eta, H, d, lam), stationarity(g, H, d, lam, eta, norm(d * eta)))
+        except ArithmeticError:
+            return eta
+        error = _backward_error(new, g, H, d, lam)
+        if not bool(2 * error < best):
+            return eta
+        eta, best = new, error
+    return eta
+
+
+_REFINEMENTS = 4
+
+
+def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
+    """∇²T(η) = M(r) + (λ/2) (D²η)(D²η)ᵀ / r (S, S), and H̄ where r = 0; an all-zero row with d_s = 0 gets a 1 on its diagonal."""
+    xp = namespace(eta)
+    r, a = norm(d * eta), d * (d * eta)
+    alone = xp.indicator(xp.sum(abs(H), axis=1) + d <= 0)
+    J = H + (lam / 2 * r * d * d + alone)[:, None] * xp.eye(d.shape[0])
+    return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
+
+
+def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
+    """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
+    xp = namespace(eta)
+    r = norm(d * eta)
+    terms = abs(H) @ abs(eta) + lam / 2 * r * d * (d * abs(eta)) + abs(g)
+    left = abs(stationarity(g, H, d, lam, eta, r))
+    return xp.max(xp.where(terms > 0, left, 0 * left) / xp.where(terms > 0, terms, 1 + 0 * terms))
+
+
+def _roundoff(xp: Any, n: int) -> Any:
+    """4n roundoffs of the arithmetic: what the eigenvectors of an (n, n) matrix may be off by, relative to its norm."""
+    one = xp.ones(())
+    eps = one
+    while bool(one + eps / 2 > one):
+        eps = eps / 2
+    return 4 * n * eps
+
+
+def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
+    """The unit vector of the lowest eigenspace that is nearest to a coordinate axis (the first such), and positive along it."""
+    kept = V * namespace(V).where(at_bottom, 1 + 0 * V[0], 0 * V[0])[None, :]
+    P = kept @ kept.T
+    first = 0
+    for i in range(1, P.shape[0]):
+        if bool(P[i, i] > (1 + eps) * P[first, first]):
+            first = i
+    return P[first] / norm(P[first])
+
+
+def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int]]:
+    """The coordinates on which the cubic term acts, the others, and those of the others whose row of H̄ is 0."""
+    bent = [s for s in range(d.shape[0]) if bool(d[s] > 0) and bool(lam > 0)]
+    flat = [s for s in range(d.shape[0]) if s not in bent and not bool((abs(H[s]) > 0).any())]
+    return bent, [s for s in range(d.shape[0]) if s not in bent and s not in flat], flat
+
+
+def _solve(A: Array, b: Array, rows: list[int]) -> Array:
+    try:
+        return namespace(A).solve(A, b)                                                          # W(1)
+    except ArithmeticError as error:
+        raise NoSolution(f"H: expected invertible rows and columns {rows} because no cubic term acts on them, "
+                         f"got a singular matrix") from error
+
+
+def _picked(x: Array, rows: list[int]) -> Array:
+    return namespace(x).concat([x[s:s + 1] for s in rows]) if rows else x[:0]
+
+
+def _block(H: Array, rows: list[int], columns: list[int]) -> Array:
+    return _picked(_picked(H, rows).T, columns).T

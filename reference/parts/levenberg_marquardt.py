@@ -1,0 +1,65 @@
+"""Levenberg-Marquardt damping: how well the quadratic model foretells f, and the λ that follows from it.
+
+Paper    R Section 5.2.3, (5.4) and (5.5); the acceptance of Theorem 6, Section 5.6.
+Symbols  f the mean loss over S₁ (with the penalty η/2 ‖θ‖², if there is one); m(p) = f(θ) + gᵀp + ½ pᵀBp its model, without λ;
+         ρ actual over foretold reduction; λ = λ_LM + τ.
+Departs  DEV-LM-1: ρ is 1/2, which changes nothing, where both reductions are 0. DEV-LM-2: ρ is −∞ where f(θ + p) is not finite, or
+         the model foretells no reduction.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from ... import nets
+from ...arrays import namespace
+from ...arrays.checks import check_number
+from ...arrays.errors import expect
+from .kronecker import each, inner, join, joined, split
+
+
+def here_and_ahead(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch, p: Any, eta: Any) -> tuple[Any, Any]:
+    """f(θ) and f(θ + p) over the whole batch; tape: of the batch at θ; p by layer, like W̄."""
+    W, W_p = joined(params), each(lambda layer, p: join(layer) + p, params, p)
+    ahead = nets.forward(model, split(params, W_p), batch.x).output                           # R(5.5)
+    f, f_p = (nets.mean_loss(model, output, batch.y) for output in (tape.output, ahead))      # R(5.5)
+    if eta == 0:
+        return f, f_p
+    half = namespace(f).const(eta) / 2
+    return f + half * inner(W, W), f_p + half * inner(W_p, W_p)
+
+
+def reduction_ratio(f: Any, f_p: Any, foretold: Any) -> Any:
+    """ρ = (f(θ) − f(θ + p)) / (m(0) − m(p)) (R (5.5)).
+
+    Ensures  ρ · foretold = f − f_p where foretold > 0 and f_p is finite.
+    """
+    xp = namespace(f, f_p, foretold)
+    if not (xp.all_finite(f_p) and foretold >= 0):
+        return xp.asarray(float("-inf"))                                      # DEV-LM-2
+    if not foretold > 0:
+        return xp.const(Fraction(1, 2))                                       # DEV-LM-1
+    return (f - f_p) / foretold                                               # R(5.5)
+
+
+def adapted(lam_LM: Any, rho: Any, *, eps: Any, boost: Any, drop: Any) -> Any:
+    """λ_LM of the next step: boosted after a bad foretelling, dropped after a good one."""
+    xp = namespace(lam_LM, rho)
+    eps = xp.const(eps)
+    factor = boost if rho < eps else drop if rho > 1 - eps else 1             # R§5.2.3
+    return xp.const(factor) * lam_LM                                          # R§5.2.3
+
+
+def check_hyper(hyper: Any) -> None:
+    """Raise ValueError for alpha, lam_LM, tau, eps, boost, drop, eta or accept out of range."""
+    check_number("eta", hyper.eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
+    check_number("lam_LM", hyper.lam_LM, lambda lam: lam > 0, "a positive number", "boosting 0 leaves 0")
+    check_number("tau", hyper.tau, lambda tau: tau > 0, "a positive number", "it keeps B + λI invertible")
+    check_number("eps", hyper.eps, lambda eps: 0 < 2 * eps < 1, "a number in (0, 1/2)", "ρ < ε and ρ > 1 − ε exclude each other")
+    check_number("boost", hyper.boost, lambda boost: boost > 1, "a number > 1", "a bad step makes the next one shorter")
+    check_number("drop", hyper.drop, lambda drop: 0 < drop < 1, "a number in (0, 1)", "a good step makes the next one longer")
+    if hyper.accept is not None:
+        check_number("accept", hyper.accept, lambda accept: 0 < accept < hyper.eps, "a number in (0, ε)",
+                     "λ must grow after every step that is refused (R Theorem 6)")
+        expect(hyper.alpha == 1, "alpha", "1", "ρ, which decides about the step, is taken at θ + p (R Theorem 6)", hyper.alpha)
