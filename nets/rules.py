@@ -12,13 +12,23 @@ Symbols  z (N, d) vectors or (N, H, W, C) images, channel last; Dz = N · ∂(me
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
 from ..arrays import namespace
 from .activations import ACTIVATIONS
 from .model import Layer, Norm
 from .records import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, window
-from .windows import avg_pool, avg_pool_adjoint, max_pool, max_pool_adjoint, max_pool_tangent, patches, patches_adjoint
+from .windows import (
+    avg_pool,
+    avg_pool_adjoint,
+    blocks,
+    max_pool,
+    max_pool_adjoint,
+    max_pool_tangent,
+    patches,
+    patches_adjoint,
+)
 
 Array = Any
 
@@ -69,7 +79,9 @@ def _conv(record: Conv2d, z: Array, layer: Layer, _: None) -> tuple[Array, Array
 
 
 def _conv_back(record: Conv2d, Dh: Array, layer: Layer, a: Array, shape: tuple[int, ...], fixed: bool) -> Array:
-    return patches_adjoint(affine_adjoint(layer, Dh), (Dh.shape[0], *shape), window(record))
+    parts = [Dh[n] for n in blocks(Dh.shape[0], prod(a.shape[1:]))]           # so that D of all patches never exists at once
+    return namespace(Dh).concat([patches_adjoint(affine_adjoint(layer, part), (part.shape[0], *shape), window(record))
+                                 for part in parts])
 
 
 def _conv_tangent(record: Conv2d, z_1: Array | None, layer: Layer, layer_1: Layer, a: Array, shape: tuple[int, ...]) -> Array:

@@ -25,8 +25,8 @@ def offsets(window: Window, positions: tuple[int, int]) -> Iterator[tuple[slice,
 
 
 def blocks(N: int, entries: int) -> list[slice]:
-    """Slices of examples with about a million entries: what a cache holds while one offset after the other goes through it."""
-    step = max(1, 2**20 // entries)
+    """Slices of examples with about 2¹⁷ entries: what a cache holds while one offset after the other goes through it."""
+    step = max(1, 2**17 // entries)
     return [slice(n, n + step) for n in range(0, N, step)]
 
 
@@ -51,9 +51,8 @@ def patches_adjoint(Da: Array, shape: tuple[int, ...], window: Window) -> Array:
     positions, size = window.positions(H, W), prod(window.size)
     Da = xp.reshape(Da, (N, *positions, C * size))
     Dz = xp.zeros(_padded_shape(shape, window.padding))
-    for n in blocks(N, prod(Da.shape[1:])):
-        for k, (rows, columns) in enumerate(offsets(window, positions)):
-            Dz[n, rows, columns] += Da[n, ..., k::size]
+    for k, (rows, columns) in enumerate(offsets(window, positions)):
+        Dz[:, rows, columns] += Da[..., k::size]
     return Dz[_inside(shape, window.padding)]
 
 

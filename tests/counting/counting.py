@@ -10,7 +10,7 @@ skipped or damped (damping or not costs the same vectors). What is counted, in m
     solve, (n, n) with k columns   (n³ − n)/3 for the factors and n²k for the columns, triangular or not, as `xp.solve` does it
     entry by entry                 1 an entry of the result;  a sum: 1 an entry of what is summed
 
-Copies, constants, comparisons and checks for nan are free.
+Copies, constants, comparisons and checks for nan are free: also the copies that make patches of an image.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ class Sized:
 
     def __getitem__(self, index):
         return Sized(np.broadcast_to(np.int8(0), self.shape)[index].shape, self.space)
+
+    def __setitem__(self, index, value):
+        np.broadcast_shapes(self[index].shape, value.shape)
 
     def _entrywise(self, *others):
         shape = np.broadcast_shapes(self.shape, *(getattr(other, "shape", ()) for other in others))
@@ -127,6 +130,9 @@ class Counting:
     def sum(self, x, axis=None):
         kept = [n for i, n in enumerate(x.shape) if axis is not None and i != axis % x.ndim]
         return self.counted("entrywise", math.prod(x.shape), kept)
+
+    def trace(self, A):
+        return self.counted("entrywise", A.shape[0], ())
 
     def sqrt(self, x):
         return x._entrywise()

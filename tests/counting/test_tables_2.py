@@ -3,7 +3,6 @@
 import importlib.util
 import itertools
 import math
-from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,17 +11,16 @@ import counting
 import numpy as np
 import pytest
 from stepgauge import nets
-from stepgauge.arrays import namespace
-from stepgauge.arrays.floats import Floats
 from stepgauge.reference import kbfgs20, kfac20
 from stepgauge.reference.first_order import adam, rmsprop
+from tracked import elimination, expect_same_work, gauss_jordan
 
 SPEC = importlib.util.spec_from_file_location("table_of_costs", Path(__file__).with_name("table.py"))
 table = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(table)
 
 PRINTED_EXPONENT = 0.05
-CELLS = [(name, column) for name, printed in table.PRINTED.items() for column in printed]
+CELLS = [(name, column) for name in costs.DENSE for column in table.PRINTED[name]]
 
 
 # The counting, against loops that count and against real arrays
@@ -31,22 +29,6 @@ def worked(function, *shapes):
     space = counting.Counting()
     result = function(space, *(space.zeros(shape) for shape in shapes))
     return space.work.total(), result.shape
-
-
-def elimination(n, columns):
-    """Multiply-adds of LU factors, and of forward and backward substitution, counted one by one."""
-    work = 0
-    for j in range(n):
-        for _ in range(j + 1, n):
-            work += 1 + (n - j - 1)
-    for _ in range(columns):
-        work += sum(i for i in range(n)) + sum(1 + n - i - 1 for i in range(n))
-    return work
-
-
-def gauss_jordan(n):
-    """Multiply-adds of an inversion in place: each pivot scales its row and changes every entry of the other rows."""
-    return sum(1 for _pivot in range(n) for _row in range(n) for _entry in range(n))
 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (2, 3, 4), (5, 2, 3), (4, 7, 1)])
@@ -73,97 +55,18 @@ def test_sizes_that_do_not_fit_are_refused():
         worked(lambda xp, A, B: A @ B, (2, 3), (4, 5))
 
 
-FREE = {np.isfinite, np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.absolute, np.logical_and}
-TALLY = Counter()
-
-
-class Tracked(np.ndarray):
-    """A NumPy array that tallies what NumPy is asked to compute."""
-
-    __array_priority__ = 1          # what is joined from Tracked arrays is Tracked
-
-    def __stepgauge_namespace__(self):
-        return TRACKED
-
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        plain = [x.view(np.ndarray) if isinstance(x, Tracked) else x for x in inputs]
-        result = getattr(ufunc, method)(*plain, **kwargs)
-        if ufunc is np.matmul:
-            A, B = plain
-            mirrored = A.ndim == B.ndim == 2 and A.ctypes.data == B.ctypes.data and A.strides == B.strides[::-1]
-            size = np.size(result)
-            TALLY["products"] += A.shape[-1] * ((size + A.shape[0]) // 2 if mirrored and A.shape == B.shape[::-1] else size)
-        elif ufunc not in FREE and (np.ndim(result) or method == "reduce"):
-            TALLY["entrywise"] += plain[0].size if method == "reduce" else result.size
-        return result.view(Tracked) if isinstance(result, np.ndarray) else result
-
-
-class TrackedFloats(Floats):
-    """float64 of NumPy, all of whose arrays are Tracked."""
-
-    def __init__(self):
-        space = namespace(np.zeros(1))
-        super().__init__(space.library, space.dtype, space.device)
-
-    def asarray(self, x):
-        return super().asarray(x).view(Tracked)
-
-    def const(self, value):
-        return super().const(value).view(Tracked)
-
-    def zeros(self, shape):
-        return super().zeros(shape).view(Tracked)
-
-    def ones(self, shape):
-        return super().ones(shape).view(Tracked)
-
-    def eye(self, n):
-        return super().eye(n).view(Tracked)
-
-    def inv(self, A):
-        TALLY["inverses"] += gauss_jordan(len(A))
-        return super().inv(A)
-
-    def solve(self, A, B):
-        TALLY["inverses"] += elimination(len(A), B.size // len(A))
-        return super().solve(A, B)
-
-
-TRACKED = TrackedFloats()
-
 RUNS = [(kbfgs20, kbfgs20.Hyper()), (kbfgs20, kbfgs20.Hyper(p=3)), (kbfgs20, kbfgs20.Hyper(double_grad=True)),
         (kfac20, kfac20.Hyper(T=3)), (adam, adam.Hyper()), (rmsprop, rmsprop.Hyper())]
 
 
 @pytest.mark.parametrize(("module", "hyper"), RUNS, ids=["K-BFGS", "K-BFGS(L)", "double-grad", "KFAC", "Adam", "RMSprop"])
 def test_shapes_alone_count_what_real_arrays_do(module, hyper):
-    """Five steps with numbers and five without: every step has the same work of every kind, and every field the same shape."""
-    model = nets.mlp((5, 4, 3), ("linear", "linear"), "mse")
-    rng, space = np.random.default_rng(31), counting.Counting()
-    x, y, sampled = (TRACKED.asarray(rng.standard_normal((6, d))) for d in (5, 3, 3))
-    real = tuple(nets.Layer(*map(TRACKED.asarray, layer)) for layer in nets.init(model, seed=3))
-    bare = tuple(nets.Layer(space.zeros(layer.W.shape), space.zeros(layer.b.shape)) for layer in real)
-    full, empty = nets.Batch(x, y, sampled), nets.Batch(*(space.zeros(a.shape) for a in (x, y, sampled)))
-    state, shape_state = module.init(model, real, full, hyper), module.init(model, bare, empty, hyper)
-    for _ in range(5):
-        TALLY.clear()
-        space.work.clear()
-        real, state, trace = module.step(model, real, state, full, hyper)
-        bare, shape_state, shape_trace = module.step(model, bare, shape_state, empty, hyper)
-        assert dict(TALLY) == {kind: work for kind, work in space.work.items() if kind != "numbers"}
-        assert shapes((real, state, trace)) == shapes((bare, shape_state, shape_trace))
-
-
-def shapes(tree):
-    """The shapes of the arrays in nested tuples; anything else as it is."""
-    if isinstance(tree, tuple):
-        return tuple(map(shapes, tree))
-    return tree.shape if hasattr(tree, "shape") else tree
+    expect_same_work(module, hyper, nets.mlp((5, 4, 3), ("linear", "linear"), "mse"))
 
 
 # The polynomials and the fits
 
-@pytest.mark.parametrize("name", costs.METHODS)
+@pytest.mark.parametrize("name", costs.DENSE)
 def test_polynomials_hold_at_sizes_that_they_were_not_made_from(name):
     rng = np.random.default_rng(41)
     for _ in range(4):
@@ -174,12 +77,12 @@ def test_polynomials_hold_at_sizes_that_they_were_not_made_from(name):
 def test_layers_add_up_to_networks():
     """A network's cost beyond its first layer is the sum of its layers'."""
     widths, m = (3, 5, 2, 4), 7
-    for name in costs.METHODS:
-        whole, first = costs.network(name, widths, m), costs.network(name, widths[:2], m)
+    for name in costs.DENSE:
+        whole, first = costs.count(name, costs.mlp(widths), m), costs.count(name, costs.mlp(widths[:2]), m)
         parts = [costs.polynomials(name)] * 2
         sizes = [{"m": m, "p": 1, "T": 1, "d_i": d_i, "d_o": d_o} for d_i, d_o in itertools.pairwise(widths[1:])]
         if name == "K-BFGS(L)":
-            whole, first = costs.network(name, widths, m, p=1), costs.network(name, widths[:2], m, p=1)
+            whole, first = (costs.count(name, costs.mlp(w), m, p=1) for w in (widths, widths[:2]))
         for column in costs.WORK + costs.STATE:
             i = column in costs.STATE
             assert whole[i][column] - first[i][column] == sum(p[column](**s) for p, s in zip(parts, sizes, strict=True))
@@ -214,14 +117,14 @@ def test_a_fit_tells_neighbouring_exponents_apart(monkeypatch):
     """The count of K-BFGS's step, made √d_o too large, is no longer d_i² d_o."""
     honest = costs.layer
     monkeypatch.setattr(costs, "layer", lambda name, **sizes: {"step": honest(name, **sizes)["step"] * math.sqrt(sizes["d_o"])})
-    assert abs(costs.fitted("K-BFGS", "step", (0, 2, 1)).exponents[2] - 1) > 8 * PRINTED_EXPONENT
+    assert abs(costs.fitted.__wrapped__("K-BFGS", "step", (0, 2, 1)).exponents[2] - 1) > 8 * PRINTED_EXPONENT
 
 
 # What the page says in words
 
 def test_storage_totals_contain_a_gradient_that_no_column_has():
-    for name, printed in table.PRINTED.items():
-        variables = costs.METHODS[name].variables
+    for name in costs.DENSE:
+        printed, variables = table.PRINTED[name], costs.METHODS[name].variables
         columns = set().union(*(costs.parsed(printed[column], variables) for column in ("second", "A", "G")))
         extra = costs.parsed(printed["total"], variables) - columns
         assert {costs.shown(powers, variables) for powers in extra} == (set() if name in ("Adam", "RMSprop") else {"d_i d_o"})
@@ -242,7 +145,7 @@ def test_step_with_memory_costs_more_below_4_6_p_outputs():
 
 def test_first_T_steps_of_kfac_invert_every_time():
     sizes, T = (1, 30, 20), 4
-    first, later = (costs.network("KFAC", sizes, 50, T=T, k=k)[0]["curvature"] for k in (0, T))
+    first, later = (costs.count("KFAC", costs.mlp(sizes), 50, T=T, k=k)[0]["curvature"] for k in (0, T))
     inverse = sum((d_i + 1) ** 3 + (d_i + 1) ** 2 * 2 + d_o**3 + d_o**2 * 2 for d_i, d_o in itertools.pairwise(sizes))
     assert first - later == inverse * Fraction(T - 1, T)
 
