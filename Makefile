@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test lint types docs bench gpu clean
+.PHONY: judge test long lint types docs bench gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
 
 test: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+long: .venv/test        # what grows with the project: all planted slips, the judge on whole suites
+	$(BIN)/python -m pytest -q -m long -n 2 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check .

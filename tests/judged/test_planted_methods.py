@@ -52,6 +52,7 @@ def verdicts(slip):
                 yield verify.check(method, candidate(slip, method), [name]).verdict
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slip", CANDIDATES, ids=lambda slip: f"{slip.module.rpartition('.')[2]} {slip.at}: {slip.bug}")
 def test_a_planted_slip_is_not_passed(slip, monkeypatch):
     for method in MODULES[slip.module]:

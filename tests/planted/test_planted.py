@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from stepgauge import nets, reference
 from stepgauge.verify.source import TAG, tags_by_line
 
@@ -125,6 +126,7 @@ def test_no_slip_is_listed_twice():
     assert [str(slip) for slip in SLIPS if edits.count(slip[:4]) > 1] == []
 
 
+@pytest.mark.long
 def test_every_slip_turns_its_test_red():
     verdicts = outcomes([(slip.module, planted(slip), slip.test) for slip in SLIPS])
     others = [f"survived: {slip}" if status == 0 else f"no verdict: {slip}\n{output}"
@@ -132,6 +134,7 @@ def test_every_slip_turns_its_test_red():
     assert not others, f"{len(others)} of {len(SLIPS)} slips: expected a red test, got\n" + "\n".join(others)
 
 
+@pytest.mark.long
 def test_without_a_slip_the_same_tests_are_green():
     tests = sorted({slip.test for slip in SLIPS})
     halves = [("stepgauge.nets", source("stepgauge.nets"), *half) for half in (tests[::2], tests[1::2])]
