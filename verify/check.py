@@ -105,9 +105,9 @@ def _report(method: str, judged: list[_Judged]) -> Report:
     names = METHODS[method].LINES
     reports = [case.with_ratio(case.under(PAPER), PAPER) for case in judged]
     report = Report(method, names, tuple(reports), by_tensor=by_tensor(METHODS[method]))
-    if report.verdict != "FAIL" or report.divergence is None:
-        return report
     failed = [case for case, old in zip(judged, reports, strict=True) if old.verdict == "FAIL"]
+    if report.verdict != "FAIL" or any(case.reason for case in failed):     # no convention explains a program that does not run
+        return report
     right = {name for name, row in report.coverage.items() if row["compared"]} - set(report.failing)
     known = [convention for convention in CONVENTIONS.get(method, ()) if not convention.names() <= right]
     for conventions in [*((c,) for c in known), *combinations(known, 2)]:

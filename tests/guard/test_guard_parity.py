@@ -65,9 +65,9 @@ COPIES = {
     "smw_ng": {"plain": (6, 18), "labels": (6, 26)},
     "smw_ng_bd": {"plain": (6, 19), "labels": (6, 28)},
     "hessian_free": {"plain": (5, 22), "labels": (5, 26)},
-    "grouped_newton": {"plain": (10, 29), "labels": (9, 188)},
-    "newton": {"quadratic": (90, 33), "saddle": (101, 39)},
-    "cauchy": {"plain": (10, 23), "labels": (9, 32)},
+    "grouped_newton": {"plain": (11, 29), "labels": (10, 188)},
+    "newton": {"quadratic": (91, 33), "saddle": (102, 39)},
+    "cauchy": {"plain": (11, 23), "labels": (10, 32)},
 }
 
 

@@ -16,7 +16,8 @@ from stepgauge.verify.procedures import PROCEDURES
 from stepgauge.verify.source import instrument
 
 FIRST_ORDER = ["sgd_m", "adam", "rmsprop"]
-SINGLE = [(method, convention) for method in METHODS for convention in CONVENTIONS[method]]
+ELSEWHERE = ["smw_gn", "smw_ng", "smw_ng_bd", "hessian_free", "grouped_newton", "newton", "cauchy"]     # beside their twins
+SINGLE = [(method, convention) for method in METHODS if method not in ELSEWHERE for convention in CONVENTIONS[method]]
 PAIRS = [(method, _together(pair)) for method in FIRST_ORDER for pair in itertools.combinations(CONVENTIONS[method], 2)
          if _together(pair) is not None and _together(pair).legitimate]
 OF_PROCEDURES = [(name, convention) for name in PROCEDURES for convention in CONVENTIONS.get(name, ())]
