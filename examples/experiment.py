@@ -227,6 +227,7 @@ def picture(lines, rows, path):
             for label, values in by_label.items():
                 axes[row, column].plot(values[x], values[y], label=label)
             axes[row, column].set(xlabel=x, ylabel=y, yscale="log")
+            axes[row, column].xaxis.get_major_locator().set_params(integer=x == "epoch")
             axes[row, column].yaxis.set_major_formatter(LogFormatter())
             axes[row, column].yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
         axes[0, column].set(title=name)
