@@ -23,7 +23,7 @@ types: .venv/dev        # on the built package: type checkers do not follow an e
 	MYPYPATH=build/typed $(BIN)/mypy -p stepgauge
 
 docs: .venv/test        # every page that is generated: the tests compare the committed ones with these
-	$(BIN)/python tests/judged/table.py
+	$(BIN)/python tests/judged/bands_table.py
 	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/grouped/invariance.py
 	$(BIN)/python tests/docs/pages.py

@@ -2,10 +2,10 @@
 
 from fractions import Fraction as F
 
+import grouped_twins
 import mpmath
 import numpy as np
 import pytest
-import twins
 from scipy.optimize import minimize
 from stepgauge.arrays import cast, precision
 from stepgauge.reference.parts import cubic
@@ -103,7 +103,7 @@ def test_against_bisection_with_fifty_digits(kind):
             g, H, d, lam = lifted(*problem(kind, rng))
             lam = lam[()]
             found = cubic.solution(g, H, d, lam)
-            expected = twins.compute_lr(list(g), H.tolist(), list(d), lam, mpmath.sqrt, 220)
+            expected = grouped_twins.compute_lr(list(g), H.tolist(), list(d), lam, mpmath.sqrt, 220)
             size = max(abs(x) for x in expected)
             assert max(abs(x - y) for x, y in zip(found.eta, expected, strict=True)) <= size * mpmath.mpf(2) ** -150
             assert not found.hard

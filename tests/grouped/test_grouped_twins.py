@@ -4,10 +4,10 @@ from fractions import Fraction as F
 from functools import cache
 from itertools import product
 
+import grouped_twins
 import mpmath
 import numpy as np
 import pytest
-import twins
 from stepgauge import nets
 from stepgauge.arrays import cast, precision
 from stepgauge.nets import taylor
@@ -138,10 +138,10 @@ def test_three_steps_over_the_rationals(method, changes):
     def at(batch):
         return lambda theta: loss_of(widths, activations, theta, batch)
 
-    steps = twins.algorithm_1(
+    steps = grouped_twins.algorithm_1(
         flat(params), batches, [batch.curvature for batch in batches],
         lambda theta, batch: [derivative(at(batch), theta, [p]) for p in range(len(theta))],
-        lambda theta, u, batch: twins.summaries(named, u, *polynomial_derivatives(at(batch), theta)),
+        lambda theta, u, batch: grouped_twins.summaries(named, u, *polynomial_derivatives(at(batch), theta)),
         at(batches[0]), hyper._asdict() | {"partition": named}, None, lambda x: 0 * x, None)
     state = code.init(model, params, None, hyper)
     moved = 0
@@ -205,10 +205,10 @@ def test_four_steps_in_forty_digits(changes):
         def at(batch):
             return lambda theta: loss_of(widths, activations, theta, batch)
 
-        steps = twins.algorithm_1(
+        steps = grouped_twins.algorithm_1(
             flat(params), batches, samples, lambda theta, batch: limits(at(batch), theta)[0],
-            lambda theta, u, batch: twins.summaries(named, u, *limits(at(batch), theta)), at(batches[0]), exact, mpmath.sqrt,
-            mpmath.cbrt, 500)
+            lambda theta, u, batch: grouped_twins.summaries(named, u, *limits(at(batch), theta)), at(batches[0]), exact,
+            mpmath.sqrt, mpmath.cbrt, 500)
         state = code.init(model, params, None, hyper)
         for batch, (theta, u, g_bar, _, D3, e, eta, lam) in zip(batches, steps, strict=True):
             assert abs(state.lam - lam) <= lam * mpmath.mpf(10) ** -40
@@ -253,7 +253,7 @@ def test_discrete_and_trivial_partitions_are_newton_and_cauchy_by_their_own_form
     g, H, _ = polynomial_derivatives(lambda theta: loss_of((2, 2), ("linear",), theta, batch), flat(params))
     batch = batch._replace(curvature=None)
     rate = sum(x * x for x in g) / sum(x * H[i][j] * y for i, x in enumerate(g) for j, y in enumerate(g))
-    for method, step in (("newton", twins.solved(H, g)), ("cauchy", [rate * x for x in g])):
+    for method, step in (("newton", grouped_twins.solved(H, g)), ("cauchy", [rate * x for x in g])):
         code = METHODS[method]
         after, _, _ = code.step(model, params, code.init(model, params, None, code.Hyper()), batch, code.Hyper())
         assert flat(after) == [t - s for t, s in zip(flat(params), step, strict=True)]

@@ -4,11 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from correct_variants import SMALL, VARIANTS, by_layer, start
-from gradients import by_complex_step
-from seeded_slips import EXPOSED, NAMED, SLIPS, program
-from stepgauge import verify
-from table import (
+from bands_table import (
     PAGE,
     PARAMETERS_ONLY,
     named_all,
@@ -19,6 +15,10 @@ from table import (
     slip_report,
     variant_report,
 )
+from correct_variants import SMALL, VARIANTS, by_layer, start
+from gradients import by_complex_step
+from seeded_slips import EXPOSED, NAMED, SLIPS, program
+from stepgauge import verify
 
 
 def each(programs, indices=None):
@@ -86,4 +86,4 @@ def test_nine_in_ten_wrong_quantities_are_named():
 
 
 def test_the_committed_table_is_this_one():
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/bands.md is stale: run python tests/judged/table.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/bands.md is stale: run python tests/judged/bands_table.py"
