@@ -97,5 +97,5 @@ def test_other_breaches_are_seen(root, source_of):
     base = here[0].parent
     assert clashes([base / "tests/a/test_x.py", base / "tests/b/test_x.py", base / "tests/b/test_y.py"]) \
         == ["tests/a/test_x.py", "tests/b/test_x.py"]
-    assert clashes([base / "tests/a/twins.py", base / "tests/b/twins.py", base / "tests/b/conftest.py", base / "tests/conftest.py"]) \
+    assert clashes([base / f"tests/{folder}/{name}" for folder in "ab" for name in ("twins.py", "conftest.py")]) \
         == ["tests/a/twins.py", "tests/b/twins.py"]
