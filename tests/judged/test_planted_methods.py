@@ -27,7 +27,19 @@ UNSEEN = ("tape", "passes", "by default", "where Γ = 0")
 """A forward pass made twice is no other program; no case has bad hyper-parameters, none is left at its default, and in none are
 all derivatives of a layer 0."""
 
-CANDIDATES = [slip for slip in SLIPS if slip.module in MODULES and not any(words in slip.bug for words in UNSEEN)]
+WITHOUT_A_CASE = {
+    "no case refuses a step (`accept`)": ("every step is taken", "the steps that should be refused"),
+    "no case has a preconditioner": ("no damping in the preconditioner", "exponent 1/2 for 3/4"),
+    "no case of tnt_ideal takes its curvature elsewhere": ("the other batch is not looked at", "the rows are not looked at"),
+    "every second mini-batch of a case is a Batch": ("a row too many",),
+    "`schedule` is called between steps, which no case does": (
+        "after every step", "any improvement counts", "one more time patient", "λ falls once only"),
+}
+"""Options that no case of the judge switches on yet, with the slips in them that it therefore cannot see."""
+
+NO_CANDIDATES = (*UNSEEN, *(bug for bugs in WITHOUT_A_CASE.values() for bug in bugs))
+
+CANDIDATES = [slip for slip in SLIPS if slip.module in MODULES and not any(words in slip.bug for words in NO_CANDIDATES)]
 
 
 def candidate(slip, method):
