@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test long lint types docs bench gpu clean
+.PHONY: judge test long lint types docs bench proofs gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
@@ -31,6 +31,9 @@ docs: .venv/test        # every page that is generated: the tests compare the co
 bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine
 	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
 	$(BIN)/python benchmarks/summaries.py --json benchmarks/summaries.json
+
+proofs: .venv/test      # every statement of both works and its wrong forms; rewrites proofs_check/ledger.json and timings.json
+	$(BIN)/python -m stepgauge.proofs_check.ledger proofs_check
 
 gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
 	$(BIN)/pip install -q -e '.[cupy]'

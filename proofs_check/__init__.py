@@ -1,1 +1,1 @@
-"""The ledger: the papers' statements, machine-checked (nothing here yet)."""
+"""The ledger: every statement of both works, machine-checked, refuted, or said not to be checkable."""

@@ -1,0 +1,1 @@
+"""Statements of R chapter 5."""

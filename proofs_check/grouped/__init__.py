@@ -1,0 +1,1 @@
+"""Statements of W: grouped Newton with an anisotropic cubic term."""
