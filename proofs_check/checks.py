@@ -39,7 +39,7 @@ def over_Q(sizes: Sequence[int] = (1, 2, 3), repeats: int = 5) -> Check:
             for seed in range(repeats):
                 pair = _difference(code, Field(None, seed), n)
                 if pair is not None:
-                    return Finding(False, Status.REFUTED, f"exactly over ℚ, n = {n}", f"pair {pair} differs at draw {seed}, n = {n}")
+                    return Finding(False, Status.REFUTED, f"exactly over ℚ, n = {n}", f"pair {pair} differs at draw {seed}")
         return Finding(True, Status.EXACT_Q, f"{repeats} random rational points each for n = {', '.join(map(str, sizes))}")
     return check
 
@@ -135,7 +135,7 @@ def proved_by_z3(seconds: int = 60) -> Check:
         solver.set("timeout", 1000 * seconds)
         for name, value in form.hypotheses.items():
             solver.add(RELATIONS[name.split()[-2]](value(*xs)))
-        expect(solver.check() == z3.sat, "hypotheses", "a point that satisfies them", "otherwise anything follows", "none found by z3")
+        expect(solver.check() == z3.sat, "hypotheses", "a point that satisfies them", "otherwise anything follows", "none")
         v = form.conclusion(*xs)
         solver.add(v <= 0 if form.strict else v < 0)
         answer = solver.check()

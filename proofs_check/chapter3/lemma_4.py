@@ -24,6 +24,7 @@ def ratio(two, power=2, without=()):
 
 
 def draw(rng):
+    """(μ₁, μ₂, s̃ᵀs̃, s̃ᵀy, yᵀy), now and then just below the first damping's bound."""
     mu1, mu2, ss, yy = Fraction(rng.randint(1, 9), 8), Fraction(rng.randint(1, 9), 8), simple(rng), simple(rng)
     return mu1, mu2, ss, mu1 / mu2 * yy + rng.choice([-1, 1, 1]) * simple(rng), yy
 

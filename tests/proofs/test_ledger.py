@@ -10,7 +10,8 @@ from stepgauge.proofs_check.statement import examine
 ROOT = Path(__file__).resolve().parents[2]
 STATEMENTS = ledger.statements()
 COMMITTED = {entry.id: entry for entry in ledger.read()}
-EACH = [pytest.param(statement, id=name, marks=[pytest.mark.long] if statement.long else []) for name, statement in STATEMENTS.items()]
+EACH = [pytest.param(statement, id=name, marks=[pytest.mark.long] if statement.long else [])
+        for name, statement in STATEMENTS.items()]
 
 
 @pytest.mark.parametrize("statement", EACH)
