@@ -15,7 +15,7 @@ import flint
 
 from ..arrays.errors import expect
 from .fields import PRIMES, Field
-from .statement import Check, Finding, Status
+from .statement import Check, Finding, Form, Status
 
 Number = Any
 
@@ -94,7 +94,8 @@ def _holds(name: str, value: Any) -> bool:
     return bool(RELATIONS[name.split()[-2]](value))
 
 
-def _violated(form: Inequality, point: Sequence[Any]) -> bool:
+def violated(form: Inequality, point: Sequence[Any]) -> bool:
+    """Do all hypotheses hold at a point of rationals, and the conclusion not?"""
     value = form.conclusion(*point)
     return satisfied(form, point) and not (value > 0 if form.strict else value >= 0)
 
@@ -108,7 +109,7 @@ def refuted_at(*point: Any) -> Check:
     exact = [Fraction(x) for x in point]
 
     def check(form: Inequality) -> Finding | None:
-        if len(form.variables) == len(exact) and _violated(form, exact):
+        if len(form.variables) == len(exact) and violated(form, exact):
             return Finding(False, Status.REFUTED, "a counterexample, exact", f"{_shown(form, exact)}: "
                            f"{form.conclusion(*exact)} is not {'>' if form.strict else '>='} 0")
         return None
@@ -148,7 +149,7 @@ def proved_by_z3(seconds: int = 60) -> Check:
         if not all(z3.is_rational_value(value) for value in values):
             return Finding(False, Status.REFUTED, "z3 has a counterexample with irrational entries")
         point = [Fraction(value.numerator_as_long(), value.denominator_as_long()) for value in values]
-        expect(_violated(form, point), "z3", "a counterexample that is one", "it is evaluated exactly", _shown(form, point))
+        expect(violated(form, point), "z3", "a counterexample that is one", "it is evaluated exactly", _shown(form, point))
         return Finding(False, Status.REFUTED, "z3's counterexample, evaluated exactly")
     return check
 
@@ -166,8 +167,9 @@ def certified(*terms: Term, factor: tuple[str, ...] = ()) -> Check:
 
     A term may hold an equality among its hypotheses; then its c and square are any. A reader checks one identity of polynomials.
     """
-    def check(form: Inequality) -> Finding:
-        expect(not form.strict, "certified", "a conclusion >= 0", "a sum of terms can vanish", "a strict one")
+    def check(form: Inequality) -> Finding | None:
+        if form.strict:
+            return None                    # a sum of terms can vanish
         expect(all(name.endswith(" > 0") for name in factor), "factor", "strict hypotheses", "one divides by them", factor)
         ring = flint.fmpq_mpoly_ctx.get(form.variables, "lex")
         xs = ring.gens()
@@ -216,7 +218,7 @@ def hunted(draw: Callable[[random.Random], Sequence[Any]], tries: int = 2000) ->
             if len(point) != len(form.variables) or not satisfied(form, point):
                 continue
             valid += 1
-            if _violated(form, point):
+            if violated(form, point):
                 return Finding(False, Status.REFUTED, "a hunt, verified exactly", _shown(form, point))
         expect(valid * 20 >= tries, "hunt", "at least one point in twenty that satisfies the hypotheses", "it would find nothing",
                f"{valid} of {tries}")
@@ -250,3 +252,14 @@ def claimed(status: Status, method: str) -> Check:
 def not_checkable(why: str) -> Check:
     """For what no code decides: a remark, an assumption about quantities that nobody has."""
     return lambda _: Finding(True, Status.NOT_CHECKABLE, why)
+
+
+def also(form: Form, *checks: Check) -> Check:
+    """Sharpness that is a statement of its own: what a check finds about `form`, whichever form is examined."""
+    def check(_: Any) -> Finding:
+        found = [finding for one in checks if (finding := one(form.code)) is not None]
+        expect(found, form.text, "at least one finding", "it is told as sharpness", "none")
+        worst = min(found, key=lambda finding: finding.accepted)
+        return Finding(worst.accepted, worst.status, form.text, "; ".join(
+            finding.method + (f" ({finding.detail})" if finding.detail else "") for finding in found))
+    return check
