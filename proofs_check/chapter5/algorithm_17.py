@@ -3,7 +3,7 @@ result right?
 
 A `Sheet` holds what is known so far; reading what no line has written, or a product whose shapes do not match, ends the run with
 the number of the line. Nets have 1, 2 and 3 layers, among them one with a single unit everywhere, and activations as in
-`nets_over_fields`; results are compared with exact slopes along random directions.
+`polynomial_nets`; results are compared with exact slopes along random directions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from ..checks import Outcome, claimed
 from ..fields import Field, dot
 from ..statement import Form, Statement, Status
-from .nets_over_fields import Layer, Net, together
+from ..polynomial_nets import Layer, Net, together
 
 WIDTHS = ((1, 1), (2, 3), (1, 1, 1), (2, 3, 2), (3, 2, 4, 2))
 

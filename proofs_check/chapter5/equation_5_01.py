@@ -9,7 +9,7 @@ import flint
 from ..checks import Outcome, claimed, mod_p, over_Q
 from ..fields import dot, outer
 from ..statement import Form, Statement, Status
-from .nets_over_fields import draw, polynomial_degree, together
+from ..polynomial_nets import draw, polynomial_degree, together
 from .section_5_4_1 import transposed
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))

@@ -9,7 +9,7 @@ import flint
 from ..checks import Outcome, claimed, mod_p, over_Q
 from ..fields import Field, dot
 from ..statement import Form, Statement, Status
-from .nets_over_fields import draw, polynomial_degree, together
+from ..polynomial_nets import draw, polynomial_degree, together
 from .section_5_4_1 import transposed, transposed_product
 
 N_2, M_L = 3, 2

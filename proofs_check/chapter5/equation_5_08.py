@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..checks import mod_p, over_Q
 from ..statement import Form, Statement
-from .nets_over_fields import draw, inner, only, polynomial_degree, product
+from ..polynomial_nets import draw, inner, only, polynomial_degree, product
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))
 

@@ -6,7 +6,7 @@ from ..checks import mod_p, over_Q
 from ..fields import dot
 from ..statement import Form, Statement
 from .equation_5_08 import jacobian, row, tangents
-from .nets_over_fields import Layer, Net, draw, only, polynomial_degree, product, together
+from ..polynomial_nets import Layer, Net, draw, only, polynomial_degree, product, together
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..fields import Field, dot
+from .fields import Field, dot
 
 Matrix = Any
 DEGREE = 28
@@ -59,11 +59,11 @@ class Net(NamedTuple):
         """A random θ₁."""
         return tuple(Layer(self.field.matrix(W.nrows(), W.ncols()), self.field.vector(b.nrows())) for W, b in self.theta)
 
-    def along(self, value: Callable[[Sequence[Layer]], Any], theta_1: Sequence[Layer], order: int = 1) -> Any:
+    def along(self, value: Callable[[Sequence[Layer]], Any], theta_1: Sequence[Layer], order: int = 1, degree: int = DEGREE) -> Any:
         """d/ds (or d²/ds²) of value(θ + sθ₁) at s = 0."""
         def at(s: int) -> Any:
             return value([Layer(a.W + s * d.W, a.b + s * d.b) for a, d in zip(self.theta, theta_1, strict=True)])
-        return derivative(self.field, at, order)
+        return derivative(self.field, at, order, degree)
 
 
 def derivative(field: Field, at: Callable[[int], Any], order: int = 1, degree: int = DEGREE) -> Any:
