@@ -18,6 +18,7 @@ from ..checks import (
     refuted_at,
     simple,
 )
+from ..chapter1.equation_1_07 import descent
 from ..fields import Field, dot
 from ..statement import Form, Statement, Status
 
@@ -96,6 +97,16 @@ def shorter(power=1, shift=0):
         r = p - p_2
         yield (lam_2 - lam) ** power * dot(p_2, r), dot(r, (G + shift * field.eye(n)) * r)
         yield dot(p, p), dot(p_2, p_2) + 2 * dot(p_2, r) + dot(r, r)
+    return pairs
+
+
+def penalised(penalty=False):
+    """τ as damping, −(B + λ_LM + τ)⁻¹g, against the step for f + τ/2 ‖θ‖², whose gradient is g + τθ and whose B has τ."""
+    def pairs(field, n):
+        B, g, lam, tau = field.symmetric(n), field.vector(n), field.draw(), field.draw()
+        theta = field.vector(n)
+        G = B + (lam + tau) * field.eye(n)
+        yield G.solve(g + tau * theta * int(penalty)), G.solve(g + tau * theta)
     return pairs
 
 
@@ -198,6 +209,27 @@ STATEMENTS = (
                                                                                                          shorter(shift=-1))),
         hypotheses=("B ⪰ 0", "λ′ > λ > 0"),
         note="So p′ᵀr >= 0 and ‖p‖ > ‖p′‖ for g ≠ 0: λ and the radius are inversely related, as the text says.",
+    ),
+    Statement(
+        "R.Eq.5.4/5", "Section 5.2.2, Properties",
+        Form("p_t = −G_t⁻¹g_t is a descent direction if −g_t is one (and B_tg_t ≠ 0)", descent("gHg > 0", "Lg > 0")),
+        checks=(refuted_at(1, -1, 1), refuted_at(0, 0, 1), proved_by_z3()),
+        mutants=(Form("for any g_t", descent("gHg > 0")), Form("for G_t⁻¹ ⪰ 0 and g_t = ∇f", descent("gHg >= 0", "LHg - gHg = 0"))),
+        repaired=Form("for g_t = ∇f(θ⁽ᵗ⁾) ≠ 0", descent("gHg > 0", "LHg - gHg = 0")),
+        pinned="two hypotheses",
+        errata=(29,),
+        note="An estimate of ∇f within 90° can be turned beyond 90°. With λ > 0 the null space of B_t does not matter.",
+    ),
+    Statement(
+        "R.Eq.5.4/6", "Section 5.2.3",
+        Form("τ can be viewed as coming from an l₂ term τ/2 ‖θ‖² in f", penalised()),
+        checks=(over_Q(), mod_p(lambda n: 2 * n + 4)),
+        repaired=Form("τ is damping; with the l₂ term the gradient is g_t + τθ⁽ᵗ⁾, and f in ρ_t has the term", penalised(penalty=True)),
+        mutants=(Form("at θ⁽ᵗ⁾ ≠ 0 with −τθ⁽ᵗ⁾", lambda field, n: ((-a, b) for a, b in penalised(penalty=True)(field, n))),
+                 Form("with 2τ", lambda field, n: ((2 * a, b) for a, b in penalised(penalty=True)(field, n)))),
+        pinned="an equality of two steps",
+        errata=(62,),
+        note="Both agree at θ = 0 alone.",
     ),
     Statement(
         "R.Eq.5.5", "Section 5.2.3",
