@@ -105,14 +105,16 @@ STATEMENTS = (
         Form("θ_t = θ_{t−1} − α_tH_tg_t; with H_t the inverse Hessian Newton's method", newton()),
         checks=(over_Q(), mod_p(lambda n: 2 * n + 10)),
         mutants=(Form("H_t the Hessian", newton(inverse=False)), Form("+α_t", newton(sign=1)), Form("α_t = 2", newton(alpha=2))),
-        note="One step with α_t = 1 ends at the minimum of a quadratic function. 1.2.2 calls F itself H_t, which is wrong (R.Eq.1.7/2).",
+        note="One step with α_t = 1 ends at the minimum of a quadratic function. 1.2.2 calls F itself H_t, which is wrong "
+             "(R.Eq.1.7/2).",
     ),
     Statement(
         "R.Eq.1.3", "Section 1.2.2",
         Form("∂l/∂θ = ∂l/∂ŷ ∂ŷ/∂θ", chain()),
         checks=CHECKS,
         mutants=(Form("(∂l/∂ŷ)ᵀ ∂ŷ/∂θ", chain(transposed=True)), Form("twice that", lambda field, n: (
-            (2 * a, b) for a, b in chain()(field, n))), Form("minus that", lambda field, n: ((-a, b) for a, b in chain()(field, n)))),
+            (2 * a, b) for a, b in chain()(field, n))),
+                 Form("minus that", lambda field, n: ((-a, b) for a, b in chain()(field, n)))),
         note="∂l/∂θ and ∂l/∂ŷ are rows, ∂ŷ/∂θ = J_f is m × d.",
     ),
     Statement(
@@ -121,6 +123,7 @@ STATEMENTS = (
         checks=CHECKS,
         mutants=(Form("without the sum", hessian(second=0)), Form("minus the sum", hessian(second=-1)),
                  Form("J_fᵀJ_f", hessian(own=False)), Form("2J_fᵀH_lJ_f", hessian(first=2))),
-        note="With a loss whose H_l is neither constant nor diagonal; quadratic forms in a random direction, against second slopes.",
+        note="With a loss whose H_l is neither constant nor diagonal; quadratic forms in a random direction, against second "
+             "slopes.",
     ),
 )

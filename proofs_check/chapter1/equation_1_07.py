@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import flint
 
-from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, over_Q, proved_by_z3, refuted_at, simple
+from ..checks import (
+    Inequality,
+    Outcome,
+    Term,
+    attained_at,
+    certified,
+    claimed,
+    hunted,
+    mod_p,
+    over_Q,
+    proved_by_z3,
+    refuted_at,
+    simple,
+)
 from ..fields import Field, dot, outer
 from ..polynomial_nets import derivative, draw, polynomial_degree, product
 from ..statement import Form, Statement, Status
@@ -267,7 +280,8 @@ STATEMENTS = (
         checks=CHECKS,
         mutants=(Form("for the targets of the data, softmax", mean_zero("softmax", empirical=True)),
                  Form("for the targets of the data, binary cross entropy", mean_zero("bce", empirical=True)),
-                 Form("E_y[∂l/∂ŷ] = (1, …, 1)", lambda field, n: ((a, field.ones(a.nrows(), 1)) for a, b in mean_zero("bce")(field, n)))),
+                 Form("E_y[∂l/∂ŷ] = (1, …, 1)", lambda field, n: (
+                     (a, field.ones(a.nrows(), 1)) for a, b in mean_zero("bce")(field, n)))),
         note="𝒟θ = J_fᵀ∂l/∂ŷ, and E_y[∂l/∂ŷ] = 0 for each x; for the normal distribution it is E[ŷ − y] = 0.",
     ),
     Statement(
@@ -282,7 +296,8 @@ STATEMENTS = (
         "R.Prose.1.psd", "Section 1.2.2, 5.2.2",
         Form("vᵀ(J_fᵀH_lJ_f)v = (J_fv)ᵀH_l(J_fv) and vᵀ(∇l∇lᵀ)v = (∇lᵀv)²: G ⪰ 0 if H_l ⪰ 0, F and F_empirical ⪰ 0", squares()),
         checks=(over_Q(), mod_p(lambda n: 6)),
-        mutants=(Form("with I for H_l", squares(own=False)), Form("twice that", squares(weight=2)), Form("minus that", squares(weight=-1))),
+        mutants=(Form("with I for H_l", squares(own=False)), Form("twice that", squares(weight=2)),
+                 Form("minus that", squares(weight=-1))),
         hypotheses=("H_l ⪰ 0 for G",),
         note="For losses whose H_l is not ⪰ 0 neither is G. Means of semidefinite matrices are semidefinite.",
     ),
@@ -304,7 +319,8 @@ STATEMENTS = (
         pinned="a sign",
         sharpness=(attained_at(0),),
         errata=(1, 2),
-        note="The printed loss is −1 times a convex one; the value that the text gives for H_l has the right sign and the wrong size.",
+        note="The printed loss is −1 times a convex one; the value that the text gives for H_l has the right sign and the "
+             "wrong size.",
     ),
     Statement(
         "R.Prose.1.psd/4", "Section 1.2.2",
@@ -315,8 +331,8 @@ STATEMENTS = (
                  Form("G semidefinite, g_t = ∇L", descent("gHg >= 0", "LHg - gHg = 0", "Lg > 0")),
                  Form("G positive definite and any g_t", descent("gHg > 0"))),
         errata=(29,),
-        note="∇LᵀG⁻¹∇L > 0. A singular G has no inverse, and in its null space no descent (5.2.2 adds that); an estimate of ∇L may be "
-             "turned beyond 90°.",
+        note="∇LᵀG⁻¹∇L > 0. A singular G has no inverse, and in its null space no descent (5.2.2 adds that); an estimate of ∇L "
+             "may be turned beyond 90°.",
     ),
     # ERR-NEW-e3
     Statement(
@@ -326,6 +342,7 @@ STATEMENTS = (
         repaired=Form("where ∂l/∂ŷ ≈ 0 for the examples, that is where the data are fitted", near_optimum(0, Q(1, 100), Q(1, 8))),
         mutants=(Form("with residual 1/4", near_optimum(Q(1, 4))), Form("with residual 10", near_optimum(10)),
                  Form("with residual 1/2", near_optimum(Q(1, 2)))),
-        note="H − G = Σ_j [∂l/∂ŷ]_j ∇²ŷ_j vanishes with the residuals, as the text goes on to say; an optimum of L may leave them large.",
+        note="H − G = Σ_j [∂l/∂ŷ]_j ∇²ŷ_j vanishes with the residuals, as the text goes on to say; an optimum of L may leave "
+             "them large.",
     ),
 )

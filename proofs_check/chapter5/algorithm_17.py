@@ -8,13 +8,14 @@ the number of the line. Nets have 1, 2 and 3 layers, among them one with a singl
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..checks import Outcome, claimed
 from ..fields import Field, dot
-from ..statement import Form, Statement, Status
 from ..polynomial_nets import Layer, Net, together
+from ..statement import Form, Statement, Status
 
 WIDTHS = ((1, 1), (2, 3), (1, 1, 1), (2, 3, 2), (3, 2, 4, 2))
 
@@ -41,7 +42,7 @@ def nets() -> Iterator[Net]:
     """A random net over ℚ for each of `WIDTHS`."""
     for seed, m in enumerate(WIDTHS):
         field = Field(None, seed)
-        theta = tuple(Layer(field.matrix(o, i), field.vector(o)) for i, o in zip(m[:-1], m[1:], strict=True))
+        theta = tuple(Layer(field.matrix(o, i), field.vector(o)) for i, o in itertools.pairwise(m))
         yield Net(field, tuple(field.matrix(o, o) for o in m[1:]), theta, field.vector(m[0]), field.vector(m[-1]))
 
 
@@ -65,7 +66,8 @@ def shaped(sheet: Sheet, *factors: Any) -> Any:
     total = factors[0]
     for factor in factors[1:]:
         if total.ncols() != factor.nrows():
-            raise BrokenLine(f"line {sheet.line} multiplies {total.nrows()} × {total.ncols()} by {factor.nrows()} × {factor.ncols()}")
+            raise BrokenLine(f"line {sheet.line} multiplies {total.nrows()} × {total.ncols()} by "
+                             f"{factor.nrows()} × {factor.ncols()}")
         total = total * factor
     return total
 
@@ -109,7 +111,7 @@ def algorithm_17(start: bool = True, activate: bool = True) -> Callable[[Net], I
 
 
 def algorithm_18(transpose: bool, start: bool, bottom: int = 1) -> Callable[[Net], Iterator[tuple[Any, Any]]]:
-    """Backward pass; `transpose`: the row g^(l) is made a column in front of (v^(l−1))ᵀ; `start`: v^(0) = x is among what is given."""
+    """Backward pass; `transpose`: the row g^(l) is made a column before (v^(l−1))ᵀ; `start`: v^(0) = x is among what is given."""
     def lines(net: Net) -> Iterator[tuple[Any, Any]]:
         sheet, L = tape(net, first=0 if start else 1), len(net.theta)
         sheet.line = 3
@@ -245,7 +247,8 @@ STATEMENTS = (
         "R.Alg.18", "Section 5.4.2, Algorithm 18",
         Form("all lines as printed give ∇f_i", executed(algorithm_18(False, False))),
         checks=(EXECUTED,),
-        repaired=Form("with (g^(l))ᵀ(v^(l−1))ᵀ in lines 6 and 10, and v^(0) = x among what is given", executed(algorithm_18(True, True))),
+        repaired=Form("with (g^(l))ᵀ(v^(l−1))ᵀ in lines 6 and 10, and v^(0) = x among what is given",
+                      executed(algorithm_18(True, True))),
         mutants=(Form("with v^(0), but a row times a row", executed(algorithm_18(False, True))),
                  Form("with (g^(l))ᵀ, but without v^(0)", executed(algorithm_18(True, False))),
                  Form("the loop ends at 2", executed(algorithm_18(True, True, bottom=2)))),
@@ -256,7 +259,8 @@ STATEMENTS = (
         "R.Alg.19", "Section 5.4.4, Algorithm 19", Form("all lines as printed give J_iθ₁", executed(algorithm_19("v1"))),
         checks=(EXECUTED,),
         repaired=Form("with W_1^(l)v^(l−1) in line 7", executed(algorithm_19("v"))),
-        mutants=(Form("with h^(l) for v^(l−1)", executed(algorithm_19("h"))), Form("without b_1", executed(algorithm_19("v", False))),
+        mutants=(Form("with h^(l) for v^(l−1)", executed(algorithm_19("h"))),
+                 Form("without b_1", executed(algorithm_19("v", False))),
                  Form("with v_1^(l) of the same layer", executed(algorithm_19("v2")))),
         errata=(56,),
     ),

@@ -1,4 +1,4 @@
-"""R Algorithm 23: what it is given, one step by (5.6) against a dense solve, and `reference.subsampled` beside the runs of `runs`."""
+"""R Algorithm 23: what it is given, three steps by (5.6) against dense solves, and `reference.subsampled` beside `runs`."""
 
 from __future__ import annotations
 
@@ -105,10 +105,11 @@ STATEMENTS = (
         repaired=Form("given in addition θ⁽⁰⁾, λ_LM⁽⁰⁾, τ, boost, drop", lines(GIVEN | REST)),
         mutants=(Form("given θ⁽⁰⁾ too", lines(GIVEN | {"θ": REST["θ"]})), Form("given all but drop, boost", lines(
             GIVEN | {name: REST[name] for name in ("θ", "λ_LM", "τ")})),
-            Form("line 4 with the sum", lines(GIVEN | REST, mean=False)), Form("ρ_t at θ + ½p_t", lines(GIVEN | REST, ahead=False))),
+            Form("line 4 with the sum", lines(GIVEN | REST, mean=False)),
+                 Form("ρ_t at θ + ½p_t", lines(GIVEN | REST, ahead=False))),
         errata=(61,),
-        note="5.8 has λ_LM⁽⁰⁾ = 1. ρ_t is that of θ + p_t, while line 7 moves by αp_t: for α < 1 the rule judges a step that is not "
-             "taken (DEV-SMW-3). At g_t = 0 line 6 is 0/0. N_1 = N_2 = 1 and t = 0 make sense.",
+        note="5.8 has λ_LM⁽⁰⁾ = 1. ρ_t is that of θ + p_t, while line 7 moves by αp_t: for α < 1 the rule judges a step that "
+             "is not taken (DEV-SMW-3). At g_t = 0 line 6 is 0/0. N_1 = N_2 = 1 and t = 0 make sense.",
     ),
     Statement(
         "R.Alg.23/1", "Sections 5.5, 5.6",

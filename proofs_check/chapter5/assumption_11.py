@@ -1,15 +1,15 @@
 """R Assumptions 11 and 12: which nets satisfy ‖B_t‖ <= β and ‖∇²f‖ <= β₁?
 
-One layer: yes, for every θ, with constants. Two layers: no constant does for all θ, since ∂ŷ/∂W^(1) has the factor W^(2). Along a run
-of Theorem 6's algorithm both hold where f has a penalty η/2 ‖θ‖²: f(θ⁽ᵗ⁾) <= f(θ⁽⁰⁾) keeps θ in a ball, and ‖p‖ <= ‖g‖/τ.
+One layer: yes, for every θ, with constants. Two layers: no constant does for all θ, since ∂ŷ/∂W^(1) has the factor W^(2). Along a
+run of Theorem 6's algorithm both hold where f has a penalty η/2 ‖θ‖²: f(θ⁽ᵗ⁾) <= f(θ⁽⁰⁾) keeps θ in a ball, and ‖p‖ <= ‖g‖/τ.
 """
 
 from __future__ import annotations
 
 from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, refuted_at, simple
 from ..fields import Field, dot
-from ..statement import Form, Statement, Status
 from ..polynomial_nets import derivative
+from ..statement import Form, Statement, Status
 from .runs import CASES, Q, column, constants, traces
 
 POINTS = tuple(Q(x) for x in (-1000, -3, Q(-1, 2), 0, Q(1, 3), 2, 10**6))
@@ -103,10 +103,13 @@ STATEMENTS = (
         "R.As.11", "Section 5.6, Assumption 11",
         Form("‖B_t‖ <= β: nets of any number of layers have such a β", curvatures("B", layers=2)),
         checks=(EXACTLY,),
-        mutants=(Form("a hundredth of β", curvatures("B", Q(1, 100))), Form("β = 0", curvatures("B", 0)), Form("a negative β", curvatures("B", -1))),
-        repaired=Form("nets of one layer with |φ′| bounded have one, for every θ; deeper ones on bounded sets of θ", curvatures("B")),
-        note="Gauss-Newton: β = max φ′² max ‖x̃_i‖². Fisher (5.3): the residual enters, so that even a linear net needs f(θ⁽ᵗ⁾) not to "
-             "grow, as Theorem 6's algorithm ensures. With a penalty η/2 ‖θ‖² in f the iterates stay bounded, and every smooth net has β.",
+        mutants=(Form("a hundredth of β", curvatures("B", Q(1, 100))), Form("β = 0", curvatures("B", 0)),
+                 Form("a negative β", curvatures("B", -1))),
+        repaired=Form("nets of one layer with |φ′| bounded have one, for every θ; deeper ones on bounded sets of θ",
+                      curvatures("B")),
+        note="Gauss-Newton: β = max φ′² max ‖x̃_i‖². Fisher (5.3): the residual enters, so that even a linear net needs "
+             "f(θ⁽ᵗ⁾) not to grow, as Theorem 6's algorithm ensures. With a penalty η/2 ‖θ‖² in f the iterates stay bounded, "
+             "and every smooth net has β.",
     ),
     Statement(
         "R.As.11/1", "a net that satisfies it",
@@ -124,15 +127,17 @@ STATEMENTS = (
         checks=(EXACTLY,),
         mutants=(Form("a hundredth of β₁", curvatures("Hessian", Q(1, 100))), Form("β₁ = 0", curvatures("Hessian", 0)),
                  Form("a negative β₁", curvatures("Hessian", -1))),
-        repaired=Form("nets of one layer with φ′ and residual · φ″ bounded have one, for every θ; deeper smooth ones on bounded sets of θ",
+        repaired=Form("nets of one layer with φ′, residual · φ″ bounded have one, for every θ; deeper smooth ones on bounded sets",
                       curvatures("Hessian")),
         note="Linear, logistic and softmax regression satisfy it.",
     ),
     Statement(
         "R.As.12/1", "a net that satisfies it",
         Form("for φ = 1/(1 + h²), φ″ <= 1/2: (1 + u)³ >= 12u − 4, u = h²", second_bound(1, 2)),
-        checks=(certified(Term(1, ("u >= 0",), lambda u: u - 1), Term(5, (), lambda u: u - 1)), refuted_at(1), hunted(draw_one, 300)),
-        mutants=(Form("φ″ <= 1/3", second_bound(1, 3)), Form("φ″ <= 1/4", second_bound(1, 4)), Form("φ″ <= 2/5", second_bound(2, 5))),
+        checks=(certified(Term(1, ("u >= 0",), lambda u: u - 1), Term(5, (), lambda u: u - 1)), refuted_at(1),
+                hunted(draw_one, 300)),
+        mutants=(Form("φ″ <= 1/3", second_bound(1, 3)), Form("φ″ <= 1/4", second_bound(1, 4)),
+                 Form("φ″ <= 2/5", second_bound(2, 5))),
         sharpness=(attained_at(1),),
     ),
     Statement(
@@ -140,7 +145,8 @@ STATEMENTS = (
         Form("for φ = 1/(1 + h²), −φ″ <= 2: 2(1 + u)³ >= 2 − 6u", second_bound(2, -1)),
         checks=(certified(Term(2, ("u >= 0",), lambda u: u), Term(6, (), lambda u: u), Term(12, ("u >= 0",), one)), refuted_at(0),
                 hunted(draw_one, 300)),
-        mutants=(Form("−φ″ <= 1", second_bound(1, -1)), Form("−φ″ <= 3/2", second_bound(3, -2)), Form("−φ″ <= 0", second_bound(0, -1))),
+        mutants=(Form("−φ″ <= 1", second_bound(1, -1)), Form("−φ″ <= 3/2", second_bound(3, -2)),
+                 Form("−φ″ <= 0", second_bound(0, -1))),
         sharpness=(attained_at(0),),
     ),
     Statement(
@@ -159,6 +165,7 @@ STATEMENTS = (
                  Form("with 2(β + β₁)/λ_t and ReLU", proof_holds("ReLU", halves=4)),
                  Form("with 1/1000 of the bound", proof_holds(halves=Q(1, 1000)))),
         repaired=Form("f has to be twice differentiable between θ and θ + p_t", proof_holds()),
-        note="A step across a kink: nets of ReLUs, which 5.2.1 admits, do not satisfy Assumption 12, and the proof does not cover them.",
+        note="A step across a kink: nets of ReLUs, which 5.2.1 admits, do not satisfy Assumption 12, and the proof does not "
+             "cover them.",
     ),
 )

@@ -8,8 +8,8 @@ import flint
 
 from ..checks import Outcome, claimed, mod_p, over_Q
 from ..fields import dot, outer
-from ..statement import Form, Statement, Status
 from ..polynomial_nets import draw, polynomial_degree, together
+from ..statement import Form, Statement, Status
 from .section_5_4_1 import transposed
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))
@@ -87,7 +87,7 @@ def fisher(last, sampled, rows=2, parameters=3):
         top = {"N": rows, "n": parameters}[last]
         if top > rows:
             return Outcome(f"i runs to n = {parameters}, but there are N = {rows} examples")
-        squares = [flint.fmpq(1)] * rows if sampled else [r * r for r in residual]           # E[(y − ŷ)²] = 1 where the model draws y
+        squares = [flint.fmpq(1)] * rows if sampled else [r * r for r in residual]     # E[(y − ŷ)²] = 1: the model draws y
         F = sum((outer(v, v) * c for v, c in zip(x[:top], squares, strict=True)), flint.fmpq_mat(parameters, parameters))
         G = sum((outer(v, v) for v in x), flint.fmpq_mat(parameters, parameters))
         if F != G:
@@ -137,7 +137,7 @@ STATEMENTS = (
         pinned="the two mistakes, one by one",
         repaired=Form("F_t = (1/N) Σ_{i=1}^N E_y[∇f_i∇f_iᵀ], y drawn from the model", fisher("N", True)),
         errata=(9, 13),
-        note="n counts parameters. With the targets of the data it is the empirical Fisher matrix of 1.2.2, which is zero where the data "
-             "are fitted and equals (5.2) only by accident.",
+        note="n counts parameters. With the targets of the data it is the empirical Fisher matrix of 1.2.2, which is zero "
+             "where the data are fitted and equals (5.2) only by accident.",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ..chapter1.equation_1_07 import descent
 from ..checks import (
     Inequality,
     Outcome,
@@ -18,7 +19,6 @@ from ..checks import (
     refuted_at,
     simple,
 )
-from ..chapter1.equation_1_07 import descent
 from ..fields import Field, dot
 from ..statement import Form, Statement, Status
 
@@ -48,7 +48,7 @@ def draw_definite(rng):
 
 
 def ranks(examples=1, outputs=1):
-    """rank B_t ≤ examples · N_2 · (outputs · m_L), for random J_i and H_i of full rank over ℚ, n = 8; attained, so that less fails."""
+    """rank B_t ≤ examples · N_2 · outputs · m_L, for random J_i and H_i of full rank, n = 8; attained, so less is wrong."""
     def code():
         for N_2, m_L in ((1, 1), (1, 3), (2, 2), (2, 1), (3, 2)):
             field = Field(None, N_2 + m_L)
@@ -132,8 +132,8 @@ def quality(near):
                     rho = (Fraction(h) / 2 - h * (1 + p) ** 2 / 2) / said
                     error = abs((-h * p - h * p * p / 2) - said)
                     if near(rho) and error > said / 4:
-                        return Outcome(f"f = {h}/2 θ², B = {B}, λ = {lam}, θ = 1: ρ = {rho}, and the model is wrong by {error / said} "
-                                       "times the reduction that it foretells")
+                        return Outcome(f"f = {h}/2 θ², B = {B}, λ = {lam}, θ = 1: ρ = {rho}, and the model is wrong by "
+                                       f"{error / said} times the reduction that it foretells")
         return Outcome()
     return code
 
@@ -179,8 +179,8 @@ STATEMENTS = (
         "R.Eq.5.4/1", "Section 5.2.3",
         Form("mini-batches make B_t of low rank: at most N_2 m_L (Gauss-Newton; N_2 for (5.3))", ranks()),
         checks=(claimed(Status.EXACT_Q, "ranks over ℚ of random B_t with n = 8"),),
-        mutants=(Form("N_2", ranks(outputs=0)), Form("half of it", ranks(examples=0.5)), Form("two thirds of it",
-                                                                                                ranks(examples=2 / 3))),
+        mutants=(Form("N_2", ranks(outputs=0)), Form("half of it", ranks(examples=0.5)),
+                 Form("two thirds of it", ranks(examples=2 / 3))),
         note="A sum of N_2 matrices of rank m_L; (5.3) has m_L = 1.",
     ),
     Statement(
@@ -189,7 +189,8 @@ STATEMENTS = (
         checks=(over_Q(), mod_p(lambda n: 4)),
         mutants=(Form("dᵀB_td", minimiser(half=1)), Form("B_tp = g_t", minimiser(sign=-1)), Form("¼dᵀB_td", minimiser(half=4))),
         hypotheses=("B_t ⪰ 0",),
-        note="Where g_t is outside the range of B_t, as it is with mini-batches, m_t has no minimum and the system no solution.",
+        note="Where g_t is outside the range of B_t, as it is with mini-batches, m_t has no minimum and the system no "
+             "solution.",
     ),
     Statement(
         "R.Eq.5.4/3", "Section 5.6, first paragraph",
@@ -205,8 +206,8 @@ STATEMENTS = (
         "R.Eq.5.4/4", "Sections 5.2.3, 5.6",
         Form("‖p‖ falls as λ grows: (λ′ − λ)p′ᵀr = rᵀ(B + λI)r for r = p − p′, ‖p‖² = ‖p′‖² + 2p′ᵀr + ‖r‖²", shorter()),
         checks=(over_Q(), mod_p(lambda n: 8 * n + 20)),
-        mutants=(Form("(λ′ − λ)²", shorter(power=2)), Form("rᵀ(B + 2I + λI)r", shorter(shift=2)), Form("rᵀ(B − I + λI)r",
-                                                                                                         shorter(shift=-1))),
+        mutants=(Form("(λ′ − λ)²", shorter(power=2)), Form("rᵀ(B + 2I + λI)r", shorter(shift=2)),
+                 Form("rᵀ(B − I + λI)r", shorter(shift=-1))),
         hypotheses=("B ⪰ 0", "λ′ > λ > 0"),
         note="So p′ᵀr >= 0 and ‖p‖ > ‖p′‖ for g ≠ 0: λ and the radius are inversely related, as the text says.",
     ),
@@ -224,7 +225,8 @@ STATEMENTS = (
         "R.Eq.5.4/6", "Section 5.2.3",
         Form("τ can be viewed as coming from an l₂ term τ/2 ‖θ‖² in f", penalised()),
         checks=(over_Q(), mod_p(lambda n: 2 * n + 4)),
-        repaired=Form("τ is damping; with the l₂ term the gradient is g_t + τθ⁽ᵗ⁾, and f in ρ_t has the term", penalised(penalty=True)),
+        repaired=Form("τ is damping; with the l₂ term the gradient is g_t + τθ⁽ᵗ⁾, and f in ρ_t has the term",
+                      penalised(penalty=True)),
         mutants=(Form("at θ⁽ᵗ⁾ ≠ 0 with −τθ⁽ᵗ⁾", lambda field, n: ((-a, b) for a, b in penalised(penalty=True)(field, n))),
                  Form("with 2τ", lambda field, n: ((2 * a, b) for a, b in penalised(penalty=True)(field, n)))),
         pinned="an equality of two steps",
@@ -247,13 +249,13 @@ STATEMENTS = (
         "R.Eq.5.5/1", "Section 5.2.3",
         Form("if ρ_t is positive and large, m_t is a good approximation", quality(lambda rho: rho > 2)),
         checks=(claimed(Status.SAMPLED, "f = ½hθ² with 6 curvatures, 3 B_t, 3 λ_t, exact"),),
-        mutants=(Form("if ρ_t is positive", quality(lambda rho: rho > 0)), Form("if ρ_t > 1 − ε, ε = 1/4",
-                                                                                 quality(lambda rho: rho > 0.75)),
+        mutants=(Form("if ρ_t is positive", quality(lambda rho: rho > 0)),
+                 Form("if ρ_t > 1 − ε, ε = 1/4", quality(lambda rho: rho > 0.75)),
                  Form("if ρ_t is small", quality(lambda rho: rho < 0.25))),
         repaired=Form("if ρ_t is near 1: the model's error is |ρ_t − 1| times m_t(0) − m_t(p_t)",
                       quality(lambda rho: abs(rho - 1) <= 0.25)),
-        note="(5.12) is the error itself. The rule drops λ_LM for all ρ_t > 1 − ε, also where the model is far too cautious; that is a "
-             "choice, not a sign of a good model.",
+        note="(5.12) is the error itself. The rule drops λ_LM for all ρ_t > 1 − ε, also where the model is far too cautious; "
+             "that is a choice, not a sign of a good model.",
     ),
     # ERR-NEW-e1
     Statement(
@@ -262,9 +264,11 @@ STATEMENTS = (
         checks=(proved_by_z3(), refuted_at(4, "1/8", "-1/32"), refuted_at(-1, "1/8", "1/2")),
         mutants=(Form("for drop > −1", kept_positive(RULE_PRINTED | {"drop + 1 > 0": lambda lam_LM, tau, factor: factor + 1})),
                  Form("for 0 < drop and any λ_LM", kept_positive({"tau > 0": RULE_PRINTED["tau > 0"]} | DROP)),
-                 Form("for drop < 1/2", kept_positive(RULE_PRINTED | {"1 - 2 drop > 0": lambda lam_LM, tau, factor: 1 - 2 * factor}))),
+                 Form("for drop < 1/2", kept_positive(RULE_PRINTED | {
+                     "1 - 2 drop > 0": lambda lam_LM, tau, factor: 1 - 2 * factor}))),
         repaired=Form("λ_t >= τ for λ_LM⁽⁰⁾ > 0 and 0 < drop < 1 < boost", kept_positive(RULE_PRINTED | DROP)),
-        note="λ_LM = 4, drop = −1/32, τ = 1/8 gives λ = 0. drop = 0 keeps λ_t >= τ, but no boost moves λ_LM from 0 any more (R.Thm.6).",
+        note="λ_LM = 4, drop = −1/32, τ = 1/8 gives λ = 0. drop = 0 keeps λ_t >= τ, but no boost moves λ_LM from 0 any more "
+             "(R.Thm.6).",
     ),
     Statement(
         "R.Eq.5.5/3", "Section 5.2.3",

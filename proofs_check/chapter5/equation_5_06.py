@@ -8,8 +8,8 @@ import flint
 
 from ..checks import Outcome, claimed, mod_p, over_Q
 from ..fields import Field, dot
-from ..statement import Form, Statement, Status
 from ..polynomial_nets import draw, polynomial_degree, together
+from ..statement import Form, Statement, Status
 from .section_5_4_1 import transposed, transposed_product
 
 N_2, M_L = 3, 2
@@ -149,14 +149,16 @@ STATEMENTS = (
         "R.Eq.5.6/3", "Section 5.3.2",
         Form("J_iᵀV = ∂(ŷ_iᵀV)/∂θ, by one backpropagation", transposed_product()),
         checks=(over_Q(), mod_p(polynomial_degree, 206)),
-        mutants=(Form("with ∂v/∂h for its transpose", transposed_product(own=False)), Form("v̂^(l−1) = 0", transposed_product(weights=False)),
+        mutants=(Form("with ∂v/∂h for its transpose", transposed_product(own=False)),
+                 Form("v̂^(l−1) = 0", transposed_product(weights=False)),
                  Form("twice", lambda field, n: ((2 * a, b) for a, b in transposed_product()(field, n)))),
     ),
     Statement(
         "R.Eq.5.6/4", "Section 5.3.3, footnote 1",
         Form("D_td_t = −Jg_t, and p_t = −(1/λ)(g_t + (1/N_2)Jᵀd_t)", through_d()),
         checks=(over_Q((1, 2, 3), 3), mod_p(lambda n: 400)),
-        mutants=(Form("D_td_t = Jg_t", through_d(sign=1)), Form("2Jᵀd_t", through_d(factor=2)), Form("without Jᵀd_t", through_d(factor=0))),
+        mutants=(Form("D_td_t = Jg_t", through_d(sign=1)), Form("2Jᵀd_t", through_d(factor=2)),
+                 Form("without Jᵀd_t", through_d(factor=0))),
         note="The footnote gives the system for d_t; p_t follows from (5.6).",
     ),
     Statement(
@@ -174,6 +176,7 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "determinants at probabilities 1/2, 1/3, 1/6"),),
         mutants=(Form("H_i is invertible for softmax", invertible("softmax")),),
         pinned="three losses",
-        note="For softmax H_i(1, …, 1)ᵀ = a − a Σa = 0 always, as the text says. In floats binary cross entropy joins in where σ is 0 or 1.",
+        note="For softmax H_i(1, …, 1)ᵀ = a − a Σa = 0 always, as the text says. In floats binary cross entropy joins in where "
+             "σ is 0 or 1.",
     ),
 )

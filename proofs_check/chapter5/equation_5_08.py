@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..checks import mod_p, over_Q
-from ..statement import Form, Statement
 from ..polynomial_nets import draw, inner, only, polynomial_degree, product
+from ..statement import Form, Statement
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))
 
@@ -32,7 +32,7 @@ def bias(**wrong):
 
 
 def weights(build):
-    """∂f_i/∂W^(l) = build(g row, v^(l−1)) against the slope in a direction W₁^(l), for every l; None where it is no (m_l, m_{l−1})."""
+    """∂f_i/∂W^(l) = build(g row, v^(l−1)) against the slope in a direction W₁^(l); None where it is not (m_l, m_{l−1})."""
     def pairs(field, n):
         net = draw(field, n)
         h, v = net.forward()
@@ -102,7 +102,8 @@ STATEMENTS = (
                  Form("twice that", weights(lambda g, v: 2 * product(g.transpose(), v.transpose()))),
                  Form("the row times v^(l−1)", weights(lambda g, v: product(g, v)))),
         errata=(4,),
-        note="Printed it is a row times a row, whose shapes match for m_l = 1 alone. The lines above it, for vec(W), are right.",
+        note="Printed it is a row times a row, whose shapes match for m_l = 1 alone. The lines above it, for vec(W), are "
+             "right.",
     ),
     Statement(
         "R.Eq.5.9/1", "Section 5.4.2, between (5.8) and (5.9)",
@@ -115,7 +116,8 @@ STATEMENTS = (
     ),
     Statement(
         "R.Eq.5.10", "Section 5.4.3",
-        Form("∂h^(l)/∂θ = ∂W^(l)/∂θ v^(l−1) + W^(l) ∂v^(l−1)/∂θ + ∂b^(l)/∂θ, ∂v^(l)/∂θ = ∂v^(l)/∂h^(l) ∂h^(l)/∂θ, from 0", jacobian()),
+        Form("∂h^(l)/∂θ = ∂W^(l)/∂θ v^(l−1) + W^(l) ∂v^(l−1)/∂θ + ∂b^(l)/∂θ, ∂v^(l)/∂θ = ∂v^(l)/∂h^(l) ∂h^(l)/∂θ, from 0",
+             jacobian()),
         checks=CHECKS,
         mutants=(Form("from ∂v^(0)/∂θ = 1", jacobian(start=1)),
                  Form("rows of W in vec", jacobian(lambda field, v, m: field.kron(field.eye(m), v.transpose()))),

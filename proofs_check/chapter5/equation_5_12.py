@@ -105,7 +105,8 @@ STATEMENTS = (
         "R.Eq.5.12", WHERE,
         Form("|ρ_t − 1| = |(m_t(p_t) − f(θ + p_t)) / (m_t(0) − m_t(p_t))|", ratio()),
         checks=(over_Q((1,), 20),),
-        mutants=(Form("m_t(0) ≠ f(θ), as with another mini-batch for f", ratio(shift=1)), Form("f of the other sign", ratio(sign=-1)),
+        mutants=(Form("m_t(0) ≠ f(θ), as with another mini-batch for f", ratio(shift=1)),
+                 Form("f of the other sign", ratio(sign=-1)),
                  Form("m_t(0) = f(θ) − 2", ratio(shift=-2))),
         note="It needs m_t(0) = f(θ⁽ᵗ⁾) alone: the same f in ρ_t and in the model, that is N_1 = N or one mini-batch for both.",
     ),
@@ -143,12 +144,12 @@ STATEMENTS = (
                           Term(1, ("eta > 0", "c > 0", "bound gD - gg >= 0"), one)),
                 refuted_at(1, 1, 1, 1, 1, 1, 1), refuted_at(1, 1, 1, 1, 1, 5, 1), refuted_at(1, 1, 0, 1, 1, 1, 1),
                 hunted(draw_descent, 500), along_runs(descent_of)),
-        mutants=(Form("2ηc₁ ‖g_t‖²/(β + Λ₁)", second(factor=2)), Form("without ‖g_t‖ <= (β + Λ₁)Δ_t",
-                                                                          second(without=("bound gD - gg >= 0",))),
+        mutants=(Form("2ηc₁ ‖g_t‖²/(β + Λ₁)", second(factor=2)),
+                 Form("without ‖g_t‖ <= (β + Λ₁)Δ_t", second(without=("bound gD - gg >= 0",))),
                  Form("for t ∉ T_1 too", second(without=("actual - eta foretold >= 0",)))),
         hypotheses=("ρ_t >= η", "Lemma 11", "λ_t <= Λ₁"),
         sharpness=(attained_at(1, 1, 1, 1, 1, 1, 1),),
-        note="Summed over T_1 it bounds Σ‖g_t‖², so that min ‖g_t‖² <= (β + Λ₁)(f(θ⁽⁰⁾) − inf f)/(ηc₁|T_1|): a rate that the text "
-             "does not state.",
+        note="Summed over T_1 it bounds Σ‖g_t‖², so that min ‖g_t‖² <= (β + Λ₁)(f(θ⁽⁰⁾) − inf f)/(ηc₁|T_1|): a rate that the "
+             "text does not state.",
     ),
 )

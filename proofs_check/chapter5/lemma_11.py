@@ -143,13 +143,14 @@ STATEMENTS = (
                                   Term(3, (FLOOR, "lam > 0"), lambda beta, *_: beta),
                                   Term(3, (FLOOR, "tau > 0"), lambda beta, *_: beta),
                                   Term(2, ("beta >= 0", FLOOR), lambda beta, *_: beta)))),
-        note="The printed constant is attained only for β = 0. The best one is √(τ(3τ + 2β))/(2τ + β) for τ <= β/√2 (β = 6, τ = 2: "
-             "3/5 where the text has 1/4; √(2τ/β) instead of τ/β for small τ), attained by B with the eigenvalues 0 and β. Without "
-             "B_t ⪰ 0 it is false: B = −1, λ = 1/4 foretells an increase.",
+        note="The printed constant is attained only for β = 0. The best one is √(τ(3τ + 2β))/(2τ + β) for τ <= β/√2 (β = 6, τ "
+             "= 2: 3/5 where the text has 1/4; √(2τ/β) instead of τ/β for small τ), attained by B with the eigenvalues 0 and "
+             "β. Without B_t ⪰ 0 it is false: B = −1, λ = 1/4 foretells an increase.",
     ),
     Statement(
         "R.Lem.11/1", WHERE + "proof of Lemma 11, first line",
-        Form("−g_tᵀp_t = p_tᵀ(B_t + λ_tI)p_t and m_t(0) − m_t(p_t) = −g_tᵀp_t − ½p_tᵀB_tp_t = λ_t‖p_t‖² + ½p_tᵀB_tp_t", reduction()),
+        Form("−g_tᵀp_t = p_tᵀ(B_t + λ_tI)p_t and m_t(0) − m_t(p_t) = −g_tᵀp_t − ½p_tᵀB_tp_t = λ_t‖p_t‖² + ½p_tᵀB_tp_t",
+             reduction()),
         checks=(over_Q(), mod_p(lambda n: 4)),
         mutants=(Form("¼p_tᵀB_tp_t", reduction(half=4)), Form("p_t = +(B_t + λ_tI)⁻¹g_t", reduction(sign=-1)),
                  Form("p_tᵀB_tp_t", reduction(half=1))),
@@ -185,7 +186,7 @@ STATEMENTS = (
                  Form("without ‖B_t‖ <= β", last(without=(LOW, SHORT)))),
         hypotheses=("‖B_t‖ <= β", "λ_t >= τ > 0"),
         sharpness=(attained_at(1, 1, 1, 1, 1, 1),),
-        note="An equality at λ_t = τ for p_t in the eigenspace of β; there the step before it is far from one, which is why the "
-             "lemma's constant is not sharp.",
+        note="An equality at λ_t = τ for p_t in the eigenspace of β; there the step before it is far from one, which is why "
+             "the lemma's constant is not sharp.",
     ),
 )

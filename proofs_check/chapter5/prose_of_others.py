@@ -7,7 +7,7 @@ from typing import Any
 from ..checks import Outcome, claimed, not_checkable
 from ..fields import Field, dot, outer
 from ..statement import Form, Statement, Status
-from .table_5_7 import GN, M_L, N, RING, WIDTHS, M, costs, n, total
+from .table_5_7 import GN, M_L, RING, WIDTHS, M, N, costs, n, total
 
 
 def residual(solver: str, iterations: int = 1) -> Any:
@@ -29,7 +29,7 @@ def residual(solver: str, iterations: int = 1) -> Any:
                     beta = dot(after, after) / dot(r, r)
                     r, d = after, after + beta * d
             if G * p != -g:
-                return Outcome(f"{solver}, draw {seed}: a residual is left" + (f" after {iterations} iterations" if iterations else ""))
+                return Outcome(f"{solver}, draw {seed}, {iterations} iterations: a residual is left")
         return Outcome()
     return code
 
@@ -100,7 +100,8 @@ STATEMENTS = (
         "R.Prose.5.of-others/3", "Section 5.7.1",
         Form("the multiplier of n is reduced from n_HF N_2 to m_L N_2", fewer(lambda m_L, n_HF: True)),
         checks=(claimed(Status.EXACT_Q, "n_HF from 1 to 250, m_L from 1 to 100"),),
-        mutants=(Form("for m_L <= 10", fewer(lambda m_L, n_HF: m_L <= 10)), Form("for n_HF >= 50", fewer(lambda m_L, n_HF: n_HF >= 50)),
+        mutants=(Form("for m_L <= 10", fewer(lambda m_L, n_HF: m_L <= 10)),
+                 Form("for n_HF >= 50", fewer(lambda m_L, n_HF: n_HF >= 50)),
                  Form("for m_L <= n_HF", fewer(lambda m_L, n_HF: m_L <= n_HF))),
         repaired=Form("where m_L < n_HF", fewer(lambda m_L, n_HF: m_L < n_HF)),
         note="m_L is 10 or 1 in 5.8, where n_HF is not told. In the partial mode the multiplier of SMW-GN is N_2 (R.Tab.5.7).",

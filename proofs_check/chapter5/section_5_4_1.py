@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..checks import mod_p, over_Q
 from ..fields import dot
+from ..polynomial_nets import Layer, Net, draw, only, polynomial_degree, product, together
 from ..statement import Form, Statement
 from .equation_5_08 import jacobian, row, tangents
-from ..polynomial_nets import Layer, Net, draw, only, polynomial_degree, product, together
 
 CHECKS = (over_Q(), mod_p(polynomial_degree, 206))
 
@@ -206,8 +206,8 @@ STATEMENTS = (
         Form("ĥ_2^(l) = (∂v^(l)/∂h^(l))ᵀv̂_2^(l), v̂_2^(l−1) = (W^(l))ᵀĥ_2^(l), Ŵ_2^(l) = ĥ_2^(l)(v^(l−1))ᵀ, b̂_2^(l) = ĥ_2^(l): "
              "J_iᵀx", transposed_product()),
         checks=CHECKS,
-        mutants=(Form("∂v/∂h without transpose", transposed_product(own=False)), Form("v̂_2^(l−1) = 0",
-                                                                                        transposed_product(weights=False)),
+        mutants=(Form("∂v/∂h without transpose", transposed_product(own=False)),
+                 Form("v̂_2^(l−1) = 0", transposed_product(weights=False)),
                  Form("minus that", lambda field, n: ((-a, b) for a, b in transposed_product()(field, n)))),
         note="Needed for l = L, …, 1; the text says 2, Algorithm 20 says 1.",
     ),

@@ -1,4 +1,4 @@
-"""R Section 5.7, the table of costs, and the cost of 5.4.7: multiply-adds of the algorithms' lines as polynomials in N_2, m_0, …, m_3.
+"""R Section 5.7, the table of costs, and the cost of 5.4.7: multiply-adds of the lines as polynomials in N_2, m_0, …, m_3.
 
 A product (a, b) by (b, c) takes abc, an inverse or a solve of size a takes a³, entry by entry 1 an entry; constant factors aside. A
 term is bounded by a printed O(·) for all sizes >= 1 if a multiple of it, x^{ka}, divides a product of k printed terms (k <= 3: the
@@ -48,7 +48,8 @@ def ray(term: tuple[int, ...], by: list[tuple[int, ...]]) -> tuple[int, ...] | N
     """Powers of T along which the term outgrows all of `by`."""
     def degree(exponents: tuple[int, ...], w: tuple[int, ...]) -> int:
         return sum(a * b for a, b in zip(exponents, w, strict=True))
-    return next((w for w in itertools.product((0, 1, 2), repeat=len(term)) if degree(term, w) > max(degree(b, w) for b in by)), None)
+    rays = itertools.product((0, 1, 2), repeat=len(term))
+    return next((w for w in rays if degree(term, w) > max(degree(b, w) for b in by)), None)
 
 
 def costs(count: Any, printed: Any) -> Callable[[], Outcome]:
@@ -81,7 +82,7 @@ GN = N * M_L * PARTIAL + BLOCKS + (N * M_L) ** 3 + N * M_L + N * TANGENT + N * B
 NG = total(N**2 * (i + 1) + N**2 * o + 2 * N**2 for i, o in LAYERS) + N**3 + N * TANGENT + N * BACKWARD
 HF = N * TANGENT + N * BACKWARD + 2 * N * M_L + 6 * n
 HF_DENSE = HF + N * M_L**2
-KFAC = N * BACKWARD + total(N * (i + 1) ** 2 + N * o**2 + (i + 1) ** 3 + o**3 + o**2 * (i + 1) + o * (i + 1) ** 2 for i, o in LAYERS)
+KFAC = N * BACKWARD + total(N * (i + 1) ** 2 + N * o**2 + (i + 1) ** 3 + o**3 + o * (i + 1) * (o + i + 1) for i, o in LAYERS)
 
 
 def gauss_newton(widths: Any = WIDTHS, solve: Any = (N * M_L) ** 3, first: Any = M_L * N * n) -> Any:
@@ -111,14 +112,15 @@ STATEMENTS = (
                  Form("without m_L N_2 n", costs(GN, gauss_newton(ALL_WIDTHS, first=N)))),
         repaired=Form("the same with l = 0, …, L", costs(GN, gauss_newton(ALL_WIDTHS))),
         errata=(59,),
-        note="Bounded as printed where N_2 <= m_1. In the partial mode m_L N_2 n is more than is spent: N_2 n + m_L N_2 Σ_{l>=2} "
-             "m_l m_{l−1}.",
+        note="Bounded as printed where N_2 <= m_1. In the partial mode m_L N_2 n is more than is spent: N_2 n + m_L N_2 "
+             "Σ_{l>=2} m_l m_{l−1}.",
     ),
     Statement(
         "R.Tab.5.7/2", "Section 5.7, SMW-NG",
         Form("O(N_2 n + N_2² Σ_l m_l + N_2³), l = 1, …, L", costs(NG, natural())),
         checks=(COUNTED,),
-        mutants=(Form("without N_2³", costs(NG, natural(ALL_WIDTHS, solve=N))), Form("N_2 Σ_l m_l", costs(NG, N * n + N * ALL_WIDTHS + N**3)),
+        mutants=(Form("without N_2³", costs(NG, natural(ALL_WIDTHS, solve=N))),
+                 Form("N_2 Σ_l m_l", costs(NG, N * n + N * ALL_WIDTHS + N**3)),
                  Form("without N_2 n", costs(NG, natural(ALL_WIDTHS, first=N)))),
         repaired=Form("the same with l = 0, …, L", costs(NG, natural(ALL_WIDTHS))),
         errata=(59,),
@@ -127,10 +129,10 @@ STATEMENTS = (
         "R.Tab.5.7/3", "Section 5.7, HF",
         Form("n_HF × O(N_2 n)", costs(HF, N * n)),
         checks=(COUNTED,),
-        mutants=(Form("with H_i as a full matrix", costs(HF_DENSE, N * n)), Form("O(n)", costs(HF, n)), Form("O(N_2 Σ_l m_l)",
-                                                                                                            costs(HF, N * ALL_WIDTHS))),
-        note="An iteration of conjugate gradients. H_i times a vector has to take O(m_L), as it does for the losses of 1.2.2; a full H_i "
-             "adds N_2m_L², which n does not bound where the last layer is the widest.",
+        mutants=(Form("with H_i as a full matrix", costs(HF_DENSE, N * n)), Form("O(n)", costs(HF, n)),
+                 Form("O(N_2 Σ_l m_l)", costs(HF, N * ALL_WIDTHS))),
+        note="An iteration of conjugate gradients. H_i times a vector has to take O(m_L), as it does for the losses of 1.2.2; "
+             "a full H_i adds N_2m_L², which n does not bound where the last layer is the widest.",
     ),
     # ERR-NEW-e2
     Statement(
@@ -141,15 +143,15 @@ STATEMENTS = (
                  Form("without N_2", costs(KFAC, total(m**3 for m in M) + total(m**2 for m in M))),
                  Form("O(N_2 n + Σ_l m_l³)", costs(KFAC, N * n + total(m**3 for m in M)))),
         repaired=Form("the same with l = 0, …, L", costs(KFAC, kfac(True))),
-        note="The first layer's factor is (m_0 + 1) × (m_0 + 1): for MNIST m_0 = 784 is the largest of all. Products with the two inverses "
-             "are bounded by the cubes.",
+        note="The first layer's factor is (m_0 + 1) × (m_0 + 1): for MNIST m_0 = 784 is the largest of all. Products with the "
+             "two inverses are bounded by the cubes.",
     ),
     Statement(
         "R.Tab.5.7/5", "Section 5.4.7, cost of the shortcut",
         Form("O(L m_L²N² + Σ_l(m_l m_L²N² + m_L²N² + m_{l−1}N²)) = O(m_L²N² Σ_{l>=1} m_l)", costs(BLOCKS, M_L**2 * N**2 * WIDTHS)),
         checks=(COUNTED,),
-        mutants=(Form("O(m_L N² Σ_l m_l)", costs(BLOCKS, M_L * N**2 * ALL_WIDTHS)), Form("O(m_L²N Σ_l m_l)",
-                                                                                        costs(BLOCKS, M_L**2 * N * ALL_WIDTHS)),
+        mutants=(Form("O(m_L N² Σ_l m_l)", costs(BLOCKS, M_L * N**2 * ALL_WIDTHS)),
+                 Form("O(m_L²N Σ_l m_l)", costs(BLOCKS, M_L**2 * N * ALL_WIDTHS)),
                  Form("O(m_L²N²)", costs(BLOCKS, M_L**2 * N**2))),
         repaired=Form("O(m_L²N² Σ_{l>=1} m_l + N² m_0)", costs(BLOCKS, M_L**2 * N**2 * WIDTHS + N**2 * M[0])),
         errata=(59,),

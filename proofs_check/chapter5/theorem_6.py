@@ -1,8 +1,8 @@
 """R Theorem 6 and the steps of its proof that have no number: λ is bounded, T_1 is infinite, ‖g_t‖ → 0.
 
-Steps are inequalities in ‖p‖², pᵀBp, ‖Bp‖² and in h = pᵀ∇²f p, as in `lemma_11` and `equation_5_12`, proved and evaluated along exact
-runs of Algorithm 23 (`runs`); the limit itself is seen through what the proof derives: Σ over T_1 of ‖g_t‖² <= (β + Λ₁)(f(θ⁽⁰⁾) −
-f(θ⁽ᵀ⁾))/(ηc₁), a bound on the refused steps in a row, and no state that repeats itself with g_t ≠ 0.
+Steps are inequalities in ‖p‖², pᵀBp, ‖Bp‖² and in h = pᵀ∇²f p, as in `lemma_11` and `equation_5_12`, proved, and evaluated along
+exact runs of Algorithm 23 (`runs`); the limit itself is seen through what the proof derives: Σ over T_1 of ‖g_t‖² <=
+(β + Λ₁)(f(θ⁽⁰⁾) − inf f)/(ηc₁), a bound on the refused steps in a row, and no state that repeats itself with g_t ≠ 0.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ RULE = {
 
 
 def bounded(M, without=()):
-    """x ≤ M, where x is λ_0 or what boosting made of some λ_s < Λ: every λ_t is at most one of these, as all else makes it smaller."""
+    """x ≤ M, where x is λ_0 or what boosting made of some λ_s < Λ: every λ_t is at most such an x, as all else makes it smaller."""
     known = {name: value for name, value in RULE.items() if name not in without}
     return Inequality(LAMBDA, known | M[0], M[1])
 
@@ -191,7 +191,7 @@ def refused(*broken):
 def kept(*broken):
     """lim ‖g_t‖ = lim over T_1: after a refused step the gradient is the one before it."""
     def code():
-        for tag, net, rule, steps in cases(*broken):
+        for tag, net, _, steps in cases(*broken):
             for before, after in itertools.pairwise(steps):
                 if not before.taken and after.g != before.g:
                     return Outcome(f"{tag}: step {before.t} is refused, and g_t changes")
@@ -223,8 +223,8 @@ def descends(*broken):
     return code
 
 
-EXACT_RUNS = ("6 runs over ℚ of nets of one layer with known β, β₁: linear and 1/(1 + h²), Gauss-Newton and Fisher; in three of them "
-              "θ is rounded to multiples of 2⁻⁶⁰ between the exact steps")
+EXACT_RUNS = ("6 runs over ℚ of nets of one layer with known β, β₁: linear and 1/(1 + h²), Gauss-Newton and Fisher; in three "
+              "of them θ is rounded to multiples of 2⁻⁶⁰ between the exact steps")
 STATEMENTS = (
     # ERR-NEW-e1
     Statement(
@@ -235,14 +235,15 @@ STATEMENTS = (
         hypotheses=("Algorithm 23 with N_1 = N, α = 1, θ_t changed only where ρ_t >= η", "0 < η < ε", "Assumptions 11 and 12",
                     "f bounded below"),
         repaired=Form("lim ‖g_t‖ = 0, where in addition λ_LM⁽⁰⁾ > 0 and 0 < drop (and B_t ⪰ 0 as in 5.2.2)", descends()),
-        note="What the text leaves open admits λ_LM = 0, which no boost changes: f = ½b², Fisher, b = 1/8, τ = 1/8 is refused for "
-             "ever. With λ_LM⁽⁰⁾, drop > 0 every step of the proof holds (below); 5.8 sets 1 and 0.99.",
+        note="What the text leaves open admits λ_LM = 0, which no boost changes: f = ½b², Fisher, b = 1/8, τ = 1/8 is refused "
+             "for ever. With λ_LM⁽⁰⁾, drop > 0 every step of the proof holds (below); 5.8 sets 1 and 0.99.",
     ),
     Statement(
         "R.Thm.6/1", WHERE + ", after (5.13)",
         Form("|ρ_t − 1| <= ½(β + β₁)/λ_t", near_one()),
-        checks=(certified(*(Term(Fraction(c) * Fraction(d), (*x, *y), one) for c, x in BELOW for d, y in ABOVE)), hunted(draw_ratio, 500),
-                refuted_at(1, 1, 1, 1, 0, 3), refuted_at(1, 1, 1, 1, 0, -3), refuted_at(1, 0, 1, 1, 0, 1), along_runs(ratio_of)),
+        checks=(certified(*(Term(Fraction(c) * Fraction(d), (*x, *y), one) for c, x in BELOW for d, y in ABOVE)),
+                hunted(draw_ratio, 500), refuted_at(1, 1, 1, 1, 0, 3), refuted_at(1, 1, 1, 1, 0, -3),
+                refuted_at(1, 0, 1, 1, 0, 1), along_runs(ratio_of)),
         mutants=(Form("¼(β + β₁)/λ_t", near_one(factor=4)), Form("without ∇²f <= β₁I", near_one(without=("beta_1 pp - h >= 0",))),
                  Form("without ∇²f >= −β₁I", near_one(without=("beta_1 pp + h >= 0",)))),
         hypotheses=("(5.13)", "m_t(0) − m_t(p_t) >= λ_t‖p_t‖²"),
@@ -250,7 +251,8 @@ STATEMENTS = (
                    also(Form("1 − ρ_t <= ½β₁/λ_t: B_t overestimates at its own cost", one_sided()),
                         certified(Term(1, ("lam > 0", "beta_1 pp - h >= 0"), one), Term("1/2", ("beta_1 >= 0", "pBp >= 0"), one),
                                   Term(1, ("lam > 0", "pBp >= 0"), one)), attained_at(1, 7, 1, 1, 0, 1))),
-        note="Attained for β = 0 alone. Of the two signs λ_t has to guard against 1 − ρ_t only, for which ½β₁/λ_t is the best bound.",
+        note="Attained for β = 0 alone. Of the two signs λ_t has to guard against 1 − ρ_t only, for which ½β₁/λ_t is the best "
+             "bound.",
     ),
     Statement(
         "R.Thm.6/2", WHERE,
@@ -278,8 +280,8 @@ STATEMENTS = (
         repaired=Form("λ_t <= max(λ_0, boost(Λ − τ) + τ) for all t", bounded(REPAIRED)),
         hypotheses=("λ_LM is boosted only where λ_t < Λ", "boost > 1 > drop >= 0"),
         errata=(60,),
-        note="Nothing bounds the λ_0 that the user chooses; the theorem's proof works with this larger Λ₁. boost · Λ + τ can be "
-             "replaced by boost(Λ − τ) + τ.",
+        note="Nothing bounds the λ_0 that the user chooses; the theorem's proof works with this larger Λ₁. boost · Λ + τ can "
+             "be replaced by boost(Λ − τ) + τ.",
     ),
     Statement(
         "R.Thm.6/4", WHERE,
@@ -291,8 +293,8 @@ STATEMENTS = (
                  Form("without ‖B_t‖ <= β", gp_above(without=("beta pBp - BpBp >= 0", "beta pp - pBp >= 0")))),
         hypotheses=("0 ⪯ B_t ⪯ βI", "λ_t <= Λ₁"),
         sharpness=(attained_at(1, 1, 1, 1, 1, 1),),
-        note="Printed with g_t for g_tᵀ. The first inequality is Cauchy's and Schwarz's; both are equalities for g_t in the eigenspace "
-             "of β at λ_t = Λ₁.",
+        note="Printed with g_t for g_tᵀ. The first inequality is Cauchy's and Schwarz's; both are equalities for g_t in the "
+             "eigenspace of β at λ_t = Λ₁.",
     ),
     # ERR-NEW-e1
     Statement(
@@ -312,6 +314,7 @@ STATEMENTS = (
         mutants=(Form("N_1 < N", kept("N_1 < N")),),
         hypotheses=("N_1 = N", "|T_1| = ∞"),
         pinned="θ and with it ∇f(θ) are what they were after a refused step: an equality",
-        note="g_t is the gradient at the next accepted step for every refused t before it, since N_1 = N makes it a function of θ.",
+        note="g_t is the gradient at the next accepted step for every refused t before it, since N_1 = N makes it a function "
+             "of θ.",
     ),
 )
