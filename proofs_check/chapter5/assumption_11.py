@@ -121,6 +121,7 @@ STATEMENTS = (
         sharpness=(attained_at("1/3"),),
         note="The nets of `runs` with a bell satisfy both assumptions for all θ with these constants.",
     ),
+    # ERR-NEW-e4
     Statement(
         "R.As.12", "Section 5.6, Assumption 12",
         Form("‖∇²f(θ)‖ <= β₁: nets of any number of layers have such a β₁", curvatures("Hessian", layers=2)),

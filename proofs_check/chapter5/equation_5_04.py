@@ -201,6 +201,7 @@ STATEMENTS = (
                  Form("−½λ_t", trust_region(weight=-1))),
         hypotheses=("G_t ⪰ 0", "λ_t >= 0"),
         note="Both terms are not negative for ‖q‖ <= ‖p_t‖; the minimiser is the only one.",
+        long=True,
     ),
     Statement(
         "R.Eq.5.4/4", "Sections 5.2.3, 5.6",
@@ -210,6 +211,7 @@ STATEMENTS = (
                  Form("rᵀ(B − I + λI)r", shorter(shift=-1))),
         hypotheses=("B ⪰ 0", "λ′ > λ > 0"),
         note="So p′ᵀr >= 0 and ‖p‖ > ‖p′‖ for g ≠ 0: λ and the radius are inversely related, as the text says.",
+        long=True,
     ),
     Statement(
         "R.Eq.5.4/5", "Section 5.2.2, Properties",
@@ -232,6 +234,7 @@ STATEMENTS = (
         pinned="an equality of two steps",
         errata=(62,),
         note="Both agree at θ = 0 alone.",
+        long=True,
     ),
     Statement(
         "R.Eq.5.5", "Section 5.2.3",
