@@ -155,16 +155,15 @@ def natural(inverse, sign=-1):
     return code
 
 
-def empirical_differs(which):
-    """(1/I) Σ ∇l_i∇l_iᵀ at the data's targets against `which` for ŷ = xθ, half a square."""
+def empirical(relation):
+    """F_empirical by exact slopes of l_i = ½(x_iθ − y_i)² at θ = 0, and F = (1/I) Σ x_i²: how do they relate? 3 data sets."""
     def code():
-        for x, residual in (((1, 2), (1, 1)), ((1, 2), (3, 0)), ((1, 1), (0, 0))):
-            empirical = sum((Q(a * a * r * r) for a, r in zip(x, residual, strict=True)), Q(0)) / 2
-            fisher = sum((Q(a * a) for a in x), Q(0)) / 2
-            wanted = {"fisher": fisher, "own": empirical, "squared mean": (sum(
-                (Q(a * r) for a, r in zip(x, residual, strict=True)), Q(0)) / 2) ** 2, "half": empirical / 2}[which]
-            if empirical != wanted:
-                return Outcome(f"x = {x}, residuals {residual}: {empirical}, not {wanted}")
+        for x, y in (((1, 2), (1, 1)), ((1, 2), (3, 0)), ((1, 1), (0, 0))):
+            slopes = [derivative(Field(None, 0), lambda s, a=a, b=b: Q((a * s - b) ** 2, 2), 1, 2)
+                      for a, b in zip(x, y, strict=True)]
+            found = (slopes[0] ** 2 + slopes[1] ** 2) / 2
+            if not relation(found, Q(x[0] ** 2 + x[1] ** 2, 2), x, y, slopes):
+                return Outcome(f"x = {x}, y = {y}: F_empirical = {found}, slopes of l_i {slopes[0]}, {slopes[1]}")
         return Outcome()
     return code
 
@@ -245,11 +244,15 @@ STATEMENTS = (
     ),
     Statement(
         "R.Eq.1.7/1", "Section 1.2.2, Empirical Fisher matrix",
-        Form("F_empirical = (1/I) Σ_i ∂l_i/∂θ(∂l_i/∂θ)ᵀ is not F of (1.7)", empirical_differs("own")),
-        checks=(claimed(Status.EXACT_Q, "ŷ = xθ with 2 examples, three sets of residuals"),),
-        mutants=(Form("F_empirical = F", empirical_differs("fisher")), Form("F_empirical = (mean gradient)²", empirical_differs(
-            "squared mean")), Form("half of it", empirical_differs("half"))),
-        note="It is 0 where the data are fitted, while F is not. log p = −l, whose sign squares away.",
+        Form("F_empirical = (1/I) Σ_i ∂l_i/∂θ(∂l_i/∂θ)ᵀ weighs every example of F by its squared residual", empirical(
+            lambda found, fisher, x, y, slopes: found == (Q((x[0] * y[0]) ** 2) + Q((x[1] * y[1]) ** 2)) / 2)),
+        checks=(claimed(Status.EXACT_Q, "ŷ = xθ with 2 examples at θ = 0, three sets of data"),),
+        mutants=(Form("F_empirical = F", empirical(lambda found, fisher, x, y, slopes: found == fisher)),
+                 Form("F_empirical = (∂L/∂θ)²", empirical(
+                     lambda found, fisher, x, y, slopes: found == ((slopes[0] + slopes[1]) / 2) ** 2)),
+                 Form("F_empirical ⪰ F", empirical(lambda found, fisher, x, y, slopes: found >= fisher))),
+        note="So it is 0 where the data are fitted, while F is not, and equals F where all residuals are ±1. log p = −l, whose "
+             "sign squares away.",
     ),
     Statement(
         "R.Eq.1.7/2", "Section 1.2.2, below (1.7)",

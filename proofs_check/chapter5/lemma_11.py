@@ -64,6 +64,17 @@ def growing():
                       - tau * (3 * tau + 2 * beta) * (2 * lam + beta) ** 2)
 
 
+LARGE = "2 lam^2 - beta^2 >= 0"
+
+
+def sharp_for_large():
+    """With c₁ = (2λ + β) / (2λ + 2β), where 2λ² ≥ β²."""
+    form = inequality(lambda beta, tau, lam, pp, pBp, BpBp: (2 * (lam + beta) * foretold(lam, pp, pBp)) ** 2
+                      - (2 * lam + beta) ** 2 * squared_gradient(lam, pp, pBp, BpBp) * pp)
+    return form._replace(hypotheses=form.hypotheses | {
+        LARGE: lambda beta, tau, lam, pp, pBp, BpBp: 2 * lam * lam - beta * beta})
+
+
 def one(*_):
     """The square of a term that has none."""
     return 1
@@ -123,7 +134,8 @@ STATEMENTS = (
         Form("m_t(0) − m_t(p_t) >= c₁ ‖g_t‖ Δ_t with c₁ = τ/(β + τ), Δ_t = ‖p_t‖", lemma()),
         checks=(certified(Term(1, ("lam > 0", "pp >= 0", PSD), lambda beta, tau, *_: beta + tau),
                           Term("1/4", (), lambda beta, tau, lam, pp, pBp, BpBp: (beta + tau) * pBp), *MIDDLE),
-                refuted_at(1, "1/8", "1/4", 1, -1, 1), refuted_at(1, 1, "1/100", 1, 1, 1), hunted(draw, 600)),
+                refuted_at(1, "1/8", "1/4", 1, -1, 1), refuted_at(1, 1, "1/100", 1, "1/2", "1/2"), refuted_at(1, 1, 1, 1, 1, 9),
+                hunted(draw, 600)),
         mutants=(Form("without B_t ⪰ 0", lemma(without=(PSD, LOW, SHORT))), Form("without λ_t >= τ", lemma(without=(FLOOR,))),
                  Form("without ‖B_t‖ <= β", lemma(without=(LOW, SHORT))),
                  Form("c₁ = 2τ/(β + τ)", lemma(lambda beta, tau: 2 * tau)),
@@ -138,14 +150,20 @@ STATEMENTS = (
                                   Term(3, ("lam > 0", "lam > 0", SHORT, "pp >= 0"), one),
                                   Term(2, ("lam > 0", "beta >= 0", SHORT, "pp >= 0"), one)),
                         attained_at(6, 2, 2, 1, "16/5", "96/5")),
-                   also(Form("it grows with λ: c₁ = √(τ(3τ + 2β))/(2τ + β) does for all λ_t >= τ", growing()),
+                   also(Form("(2λ + β)/(2λ + 2β) for c₁ holds where 2λ² >= β²", sharp_for_large()),
+                        certified(Term(2, (LOW, LARGE, "pp >= 0", "lam > 0"), one),
+                                  Term(1, (LOW, LARGE, "pp >= 0", "beta >= 0"), one),
+                                  Term(1, (), lambda beta, tau, lam, pp, pBp, BpBp: (lam + beta) * (beta * pp - pBp)),
+                                  Term(1, ("pp >= 0", SHORT), lambda beta, tau, lam, *_: 2 * lam + beta)),
+                        attained_at(1, 1, 1, 1, 1, 1)),
+                   also(Form("the first grows with λ: c₁ = √(τ(3τ + 2β))/(2τ + β) does for all λ_t >= τ", growing()),
                         certified(Term(4, ("beta >= 0", FLOOR, "lam > 0", "tau > 0"), one),
                                   Term(3, (FLOOR, "lam > 0"), lambda beta, *_: beta),
                                   Term(3, (FLOOR, "tau > 0"), lambda beta, *_: beta),
                                   Term(2, ("beta >= 0", FLOOR), lambda beta, *_: beta)))),
-        note="The printed constant is attained only for β = 0. The best one is √(τ(3τ + 2β))/(2τ + β) for τ <= β/√2 (β = 6, τ "
-             "= 2: 3/5 where the text has 1/4; √(2τ/β) instead of τ/β for small τ), attained by B with the eigenvalues 0 and "
-             "β. Without B_t ⪰ 0 it is false: B = −1, λ = 1/4 foretells an increase.",
+        note="The printed constant is attained only for β = 0. The best one is √(τ(3τ + 2β))/(2τ + β) for 2τ² <= β², attained by B "
+             "with the eigenvalues 0 and β, and (2τ + β)/(2τ + 2β) otherwise: about √(2τ/β) for small τ, where the text has τ/β. "
+             "β = 6, τ = 2: 3/5 where the text has 1/4. Without B_t ⪰ 0 it is false: B = −1, λ = 1/4 foretells an increase.",
     ),
     Statement(
         "R.Lem.11/1", WHERE + "proof of Lemma 11, first line",

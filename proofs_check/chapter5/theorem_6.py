@@ -288,7 +288,7 @@ STATEMENTS = (
         Form("‖g_t‖Δ_t >= |g_tᵀ(B_t + λ_tI)⁻¹g_t| >= ‖g_t‖²/(β + Λ₁)", gp_above()),
         checks=(certified(Term(1, ("most - lam >= 0", "lam > 0", "pp >= 0"), one), Term(1, ("most - lam >= 0", "pBp >= 0"), one),
                           Term(1, ("lam > 0", "beta pp - pBp >= 0"), one), Term(1, ("beta pBp - BpBp >= 0",), one)),
-                refuted_at(0, 1, 1, 1, 0, 0), refuted_at(1, 1, "1/2", 1, 0, 0), refuted_at(1, 1, 1, 1, 1, 9), along_runs(norms_of)),
+                refuted_at(0, 1, 1, 1, 0, 0), refuted_at(1, 10, 1, 1, 0, 0), refuted_at(1, 1, 1, 1, 1, 9), along_runs(norms_of)),
         mutants=(Form("2‖g_t‖²/(β + Λ₁)", gp_above(factor=2)), Form("without λ_t <= Λ₁", gp_above(without=("most - lam >= 0",))),
                  Form("without ‖B_t‖ <= β", gp_above(without=("beta pBp - BpBp >= 0", "beta pp - pBp >= 0")))),
         hypotheses=("0 ⪯ B_t ⪯ βI", "λ_t <= Λ₁"),
