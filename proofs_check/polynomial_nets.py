@@ -52,6 +52,18 @@ class Net(NamedTuple):
         """∂v^(l)/∂h^(l), l = 1, …, L."""
         return [2 * S * self.field.diagonal(h_l.entries()) + self.field.eye(S.nrows()) for S, h_l in zip(self.S, h, strict=True)]
 
+    def before(self, l: int) -> Callable[[Sequence[Layer]], Matrix]:
+        """h^(l) as a function of θ, l from 1."""
+        return lambda theta: self.forward(theta)[0][l - 1]
+
+    def after(self, l: int = -1) -> Callable[[Sequence[Layer]], Matrix]:
+        """v^(l) as a function of θ; ŷ without an l."""
+        return lambda theta: self.forward(theta)[1][l]
+
+    def example(self, x: Matrix, y: Matrix) -> Callable[[Sequence[Layer]], Any]:
+        """ε(ŷ(x), y) as a function of θ."""
+        return lambda theta: self._replace(y=y).loss(self.forward(theta, x)[1][-1])
+
     def loss(self, v: Matrix) -> Any:
         """ε(ŷ, y) = ½‖ŷ − y‖²."""
         return dot(v - self.y, v - self.y) / 2
@@ -86,7 +98,7 @@ def draw(field: Field, n: int) -> Net:
     return Net(field, tuple(field.matrix(o, o) for o in m[1:]), theta, field.vector(m[0]), field.vector(m[-1]))
 
 
-def product(*factors: Matrix) -> Matrix | None:
+def product(*factors: Matrix) -> Any:
     """The product from the left; None where shapes do not match, which equals no matrix."""
     total = factors[0]
     for factor in factors[1:]:
@@ -94,6 +106,11 @@ def product(*factors: Matrix) -> Matrix | None:
             return None
         total = total * factor
     return total
+
+
+def unit(field: Field, m: int, j: int) -> Matrix:
+    """e_j (m, 1), j from 0."""
+    return field.build(m, 1, lambda i, _: field.number(int(i == j)))
 
 
 def only(theta_1: Sequence[Layer], l: int, name: str) -> tuple[Layer, ...]:

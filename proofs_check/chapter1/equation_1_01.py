@@ -48,10 +48,11 @@ def mean(divisor):
         data = [(field.vector(net.x.nrows()), field.vector(net.y.nrows())) for _ in range(3)]
         theta_1 = net.direction()
 
+        losses = [net.example(x, y) for x, y in data]
+
         def L(theta):
-            losses = [net._replace(y=y).loss(net.forward(theta, x)[1][-1]) for x, y in data]
-            return (losses[0] + losses[1] + losses[2]) / 3
-        each = [net.along(lambda theta, x=x, y=y: net._replace(y=y).loss(net.forward(theta, x)[1][-1]), theta_1) for x, y in data]
+            return (losses[0](theta) + losses[1](theta) + losses[2](theta)) / 3
+        each = [net.along(l_i, theta_1) for l_i in losses]
         yield net.along(L, theta_1), (each[0] + each[1] + each[2]) / divisor
     return pairs
 

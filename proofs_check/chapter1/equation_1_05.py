@@ -7,6 +7,7 @@ of its ratio to the value at s = 0: derivatives of the losses come out of `fmpq_
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import flint
 
@@ -15,7 +16,7 @@ from ..statement import Form, Statement, Status
 
 Q = flint.fmpq
 Z = (Q(1), Q(1, 3), Q(5, 2), Q(1, 1000), Q(40))
-S = flint.fmpq_series([0, 1], prec=3)
+S: Any = flint.fmpq_series([0, 1], prec=3)
 
 
 def log_change(p):

@@ -155,12 +155,16 @@ def natural(inverse, sign=-1):
     return code
 
 
+def squared_slope(x, y):
+    """∂l/∂θ at θ = 0 for l = ½(xθ − y)²."""
+    return derivative(Field(None, 0), lambda s: Q((x * s - y) ** 2, 2), 1, 2)
+
+
 def empirical(relation):
     """F_empirical by exact slopes of l_i = ½(x_iθ − y_i)² at θ = 0, and F = (1/I) Σ x_i²: how do they relate? 3 data sets."""
     def code():
         for x, y in (((1, 2), (1, 1)), ((1, 2), (3, 0)), ((1, 1), (0, 0))):
-            slopes = [derivative(Field(None, 0), lambda s, a=a, b=b: Q((a * s - b) ** 2, 2), 1, 2)
-                      for a, b in zip(x, y, strict=True)]
+            slopes = [squared_slope(a, b) for a, b in zip(x, y, strict=True)]
             found = (slopes[0] ** 2 + slopes[1] ** 2) / 2
             if not relation(found, Q(x[0] ** 2 + x[1] ** 2, 2), x, y, slopes):
                 return Outcome(f"x = {x}, y = {y}: F_empirical = {found}, slopes of l_i {slopes[0]}, {slopes[1]}")

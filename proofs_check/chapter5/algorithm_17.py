@@ -14,7 +14,7 @@ from typing import Any
 
 from ..checks import Outcome, claimed
 from ..fields import Field, dot
-from ..polynomial_nets import Layer, Net, together
+from ..polynomial_nets import Layer, Net, together, unit
 from ..statement import Form, Statement, Status
 
 WIDTHS = ((1, 1), (2, 3), (1, 1, 1), (2, 3, 2), (3, 2, 4, 2))
@@ -190,6 +190,16 @@ def algorithm_20(numbers: tuple[int, ...] = (4, 6, 7, 8, 9), **wrong: Any) -> Ca
     return lines
 
 
+def below(field: Field, v: Any, last: Any) -> Any:
+    """v with one more entry."""
+    return field.build(v.nrows() + 1, 1, lambda i, _: v[i, 0] if i < v.nrows() else last)
+
+
+def gram(field: Field, rows: list[list[Layer]]) -> Any:
+    """All inner products."""
+    return field.build(len(rows), len(rows), lambda i, j: together(rows[i], rows[j]))
+
+
 def algorithm_22(indexed: bool, bracket: bool = True, homogeneous: bool = True) -> Callable[[Net], Iterator[tuple[Any, Any]]]:
     """The blocks JJᵀ over S; `indexed`: ĥ of line 12 has its example; `bracket`: ⊗ comes before ⊙ in line 16."""
     def lines(net: Net) -> Iterator[tuple[Any, Any]]:
@@ -202,7 +212,7 @@ def algorithm_22(indexed: bool, bracket: bool = True, homogeneous: bool = True) 
                     sheet.line = 5
                     known.line = 5
                     unpack(known, net.theta)
-                    back(known, L, field.build(m_L, 1, lambda r, _, j=j: field.number(int(r == j - 1))))
+                    back(known, L, unit(field, m_L, j - 1))
                     for l in range(1, L + 1):
                         sheet["ĥ", l, i, j] = known["h^", l]
                         sheet["row", l, i, j] = Layer(known["W^", l], known["b^", l])
@@ -211,12 +221,10 @@ def algorithm_22(indexed: bool, bracket: bool = True, homogeneous: bool = True) 
                 columns = []
                 for i, known in enumerate(tapes):
                     sheet.line = 11
-                    ones = [1] if homogeneous else [0]
-                    v = known["v", l - 1].entries() + ones
-                    columns.append(field.build(len(v), 1, lambda r, _, v=v: field.number(0) + v[r]))
+                    columns.append(below(field, known["v", l - 1], field.number(int(homogeneous))))
                     sheet.line = 12
-                    names = [("ĥ", l, i, j) if indexed else ("ĥ", l, j) for j in range(1, m_L + 1)]
-                    sheet["Ĥ", l, i] = field.beside(*(sheet[name] for name in names))
+                    example = (i,) if indexed else ()
+                    sheet["Ĥ", l, i] = field.beside(*(sheet["ĥ", l, *example, j] for j in range(1, m_L + 1)))
                 sheet.line = 14
                 v_all = field.beside(*columns)
                 sheet.line = 15
@@ -227,9 +235,8 @@ def algorithm_22(indexed: bool, bracket: bool = True, homogeneous: bool = True) 
                     raise BrokenLine(f"line 16 multiplies {m_L} × {m_L} and {HH.nrows()} × {HH.ncols()} entry by entry")
                 total += field.hadamard(field.kron(shaped(sheet, v_all.transpose(), v_all), ones_m), HH)
             sheet.line = 18
-            names = [(i, j) for i in range(S) for j in range(1, m_L + 1)]
-            rows = [[sheet["row", l, i, j] for l in range(1, L + 1)] for i, j in names]
-            yield total, field.build(S * m_L, S * m_L, lambda r, c, rows=rows: together(rows[r], rows[c]))
+            rows = [[sheet["row", l, i, j] for l in range(1, L + 1)] for i in range(S) for j in range(1, m_L + 1)]
+            yield total, gram(field, rows)
     return lines
 
 

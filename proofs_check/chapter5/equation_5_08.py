@@ -55,8 +55,8 @@ def tangents(swapped=False, first=True, biased=True, own=True):
         for l, (layer, layer_1) in enumerate(zip(net.theta, theta_1, strict=True)):
             h_1 = layer_1.W * (v_1 if swapped else v[l]) * int(first) + layer.W * v_1 + layer_1.b * int(biased)
             v_1 = (D[l] if own else D[l].transpose()) * h_1
-            yield h_1, net.along(lambda theta, l=l: net.forward(theta)[0][l], theta_1)
-            yield v_1, net.along(lambda theta, l=l: net.forward(theta)[1][l + 1], theta_1)
+            yield h_1, net.along(net.before(l + 1), theta_1)
+            yield v_1, net.along(net.after(l + 1), theta_1)
     return pairs
 
 
@@ -79,8 +79,8 @@ def jacobian(kron=lambda field, v, m: field.kron(v.transpose(), field.eye(m)), s
             J_h = spread + layer.W * J
             J = D[l] * J_h
             before += m_l * (m_in + 1)
-            yield J_h * flat, net.along(lambda theta, l=l: net.forward(theta)[0][l], theta_1)
-            yield J * flat, net.along(lambda theta, l=l: net.forward(theta)[1][l + 1], theta_1)
+            yield J_h * flat, net.along(net.before(l + 1), theta_1)
+            yield J * flat, net.along(net.after(l + 1), theta_1)
     return pairs
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..checks import mod_p, over_Q
 from ..fields import dot
-from ..polynomial_nets import Layer, Net, draw, only, polynomial_degree, product, together
+from ..polynomial_nets import Layer, Net, draw, only, polynomial_degree, product, together, unit
 from ..statement import Form, Statement
 from .equation_5_08 import jacobian, row, tangents
 
@@ -32,7 +34,7 @@ def gradient(outer=lambda g, v: product(g.transpose(), v.transpose()), factor=1)
         h, v = net.forward()
         D, theta_1 = net.slopes(h), net.direction()
         g = (v[-1] - net.y).transpose() * D[-1]
-        found = []
+        found: list[Any] = []
         for l in reversed(range(len(net.theta))):
             W_1 = outer(g, v[l])
             fits = W_1 is not None and (W_1.nrows(), W_1.ncols()) == (net.theta[l].W.nrows(), net.theta[l].W.ncols())
@@ -117,8 +119,7 @@ def vec_identity(column_first=True):
 def columns_of_H(net, h, v):
     """Ĥ_2^(l): ĥ_2^(l) for x = e_1, …, e_{m_L} in a row, for every l."""
     m_L = net.y.nrows()
-    units = [net.field.build(m_L, 1, lambda i, _, j=j: net.field.number(int(i == j))) for j in range(m_L)]
-    each = [transposed(net, h, v, e) for e in units]
+    each = [transposed(net, h, v, unit(net.field, m_L, j)) for j in range(m_L)]
     return [net.field.beside(*(found[l].b for found in each)) for l in range(len(net.theta))], each
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from typing import Any
 
 from ..checks import Inequality, Outcome, Term, also, attained_at, certified, claimed, hunted, proved_by_z3, refuted_at, simple
 from ..fields import dot
@@ -108,7 +109,7 @@ def bounded(M, without=()):
     return Inequality(LAMBDA, known | M[0], M[1])
 
 
-PRINTED = ({}, lambda tau, boost, Lambda, lam_0, lam_s, M, x: boost * Lambda + tau - x)
+PRINTED: Any = ({}, lambda tau, boost, Lambda, lam_0, lam_s, M, x: boost * Lambda + tau - x)
 REPAIRED = ({"M - lam_0 >= 0": lambda tau, boost, Lambda, lam_0, lam_s, M, x: M - lam_0,
              "M - boost (Lambda - tau) - tau >= 0": lambda tau, boost, Lambda, lam_0, lam_s, M, x:
              M - boost * (Lambda - tau) - tau},
