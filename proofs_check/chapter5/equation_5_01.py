@@ -116,7 +116,7 @@ STATEMENTS = (
         "R.Eq.5.2", "Section 5.2.2",
         Form("B_t = (1/N) Σ_i J_iᵀH_iJ_i approximates ∂²f/∂θ²: it is the Hessian where ŷ is linear in θ", gauss_newton()),
         checks=(over_Q(), mod_p(lambda n: 8, 14)),
-        mutants=(Form("without 1/N", gauss_newton(mean=False)), Form("with the residuals in place of Jp", gauss_newton(own=False))),
+        mutants=(Form("without 1/N", gauss_newton(mean=False)), Form("with Jp minus the residuals in place of Jp", gauss_newton(own=False))),
         pinned="a definition; the equality of its quadratic form with that of f fixes every entry",
         note="Linear models of 14 inputs and 13 outputs, 195 parameters, 3 examples. ρ_t = 1 exactly there, if S_2 = S_1.",
     ),

@@ -123,8 +123,8 @@ def columns_of_H(net, h, v):
     return [net.field.beside(*(found[l].b for found in each)) for l in range(len(net.theta))], each
 
 
-def block(transposed_first=True, biases=1):
-    """J_1J_2ᵀ = Σ_l V (Ĥ_1)ᵀĤ_2, printed for J_1ᵀJ_2, against products of full vectors; None where shapes differ."""
+def block(printed=False, biases=1):
+    """Σ_l V (Ĥ_1)ᵀĤ_2 against J_1J_2ᵀ from full vectors; None where the left side, `printed` as J_1ᵀJ_2, has another shape."""
     def pairs(field, n):
         net, (h, v), (k, w) = two(field, n)
         (H, rows), (K, others) = columns_of_H(net, h, v), columns_of_H(net, k, w)
@@ -133,7 +133,7 @@ def block(transposed_first=True, biases=1):
             total += (dot(v[l], w[l]) + biases) * (H[l].transpose() * K[l])
         size = sum(layer.W.nrows() * (layer.W.ncols() + 1) for layer in net.theta)
         JJ = field.build(len(rows), len(others), lambda i, j: together(rows[i], others[j]))
-        left = (size, size) if not transposed_first else (JJ.nrows(), JJ.ncols())
+        left = (size, size) if printed else (JJ.nrows(), JJ.ncols())
         yield total if left == (total.nrows(), total.ncols()) else None, JJ
     return pairs
 
@@ -229,7 +229,7 @@ STATEMENTS = (
     ),
     Statement(
         "R.Sec.5.4.7", "Section 5.4.7",
-        Form("J_{i₁}ᵀJ_{i₂} = Σ_l V_{i₁,i₂}^(l−1) (Ĥ_{i₁,2}^(l))ᵀĤ_{i₂,2}^(l)", block(transposed_first=False)),
+        Form("J_{i₁}ᵀJ_{i₂} = Σ_l V_{i₁,i₂}^(l−1) (Ĥ_{i₁,2}^(l))ᵀĤ_{i₂,2}^(l)", block(printed=True)),
         checks=CHECKS,
         repaired=Form("J_{i₁}J_{i₂}ᵀ = Σ_l V_{i₁,i₂}^(l−1) (Ĥ_{i₁,2}^(l))ᵀĤ_{i₂,2}^(l)", block()),
         mutants=(Form("V without + 1", block(biases=0)), Form("V + 2", block(biases=2)),
