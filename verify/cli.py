@@ -1,4 +1,4 @@
-"""The command `stepgauge`: check, judge-files, save, list, show."""
+"""The command `stepgauge`: check, judge-files, save, list, show, proofs."""
 
 from __future__ import annotations
 
@@ -112,6 +112,22 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _proofs(options: argparse.Namespace) -> int:
+    from ..proofs_check import ledger
+
+    entries = ledger.read()
+    if options.id is not None:
+        entries = ledger.chosen(entries, options.id)
+    if options.json:
+        print(ledger.as_json(entries), end="")
+    elif options.verbose or options.id is not None:
+        for part in ledger.pages(entries):
+            _console().print(part)
+    else:
+        _console().print(ledger.table(entries))
+    return 0
+
+
 def _print(report: Report, as_json: bool) -> int:
     if as_json:
         print(report.to_json())
@@ -161,6 +177,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="the lines of a method in words, with the code beside them")
     command.set_defaults(run=_show)
     command.add_argument("subject", help=f"one of {', '.join(SUBJECTS)}")
+
+    command = commands.add_parser("proofs", help="the statements of both works, and whether they are true")
+    command.set_defaults(run=_proofs)
+    command.add_argument("id", nargs="?", metavar="ID", help="one statement such as R.Lem.4, or all whose id starts so (all)")
+    command.add_argument("--verbose", action="store_true", help="hypotheses, method, sizes and sharpness of each")
+    command.add_argument("--json", action="store_true", help="print the ledger as JSON")
     return parser
 
 
