@@ -339,3 +339,14 @@ def test_proofs_prints_the_ledger_or_a_part_of_it(capsys):
     code, out, err = said(capsys, "proofs", "R.Lem.99")
     assert (code, out) == (2, "")
     assert err.startswith("stepgauge: ID: expected the id of a statement")
+
+
+def test_forms_and_jobs(capsys, file):
+    code, page, _ = said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--case", "labels")
+    assert code == 1
+    assert said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--case", "labels", "--jobs", "2")[1] == page
+    code, text, _ = said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--markdown")
+    assert code == 1
+    assert text.startswith("## FAIL: sgd_m\n\nFirst divergence: **theta**")
+    assert "Smallest case found:" in text
+    assert said(capsys, "check", "damping.double_damping", f"{file}:damping", "--jobs", "2")[0] == 2
