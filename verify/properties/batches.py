@@ -33,7 +33,7 @@ def second_moment_pins(second_moment: Callable[..., Array], X: Array) -> None:
 
 @drawn_from(strategies.permuted_batches())
 def permutation_of_the_batch(statistic: Callable[..., Array], X: Array, order: tuple[int, ...]) -> None:
-    """The order of the examples says nothing: statistic(X[order]) = statistic(X).
+    """R (1.1) is a mean over examples, so that their order says nothing: statistic(X[order]) = statistic(X).
 
     Takes    statistic(X) -> an array; X (N, P, d); order: a permutation of 0, …, N − 1.
     Catches  the first or last example alone, products of neighbours, an axis of examples taken for another, examples and
@@ -46,7 +46,7 @@ def permutation_of_the_batch(statistic: Callable[..., Array], X: Array, order: t
 
 @drawn_from(strategies.repeated_batches())
 def duplication_of_the_batch(statistic: Callable[..., Array], X: Array, times: int) -> None:
-    """Every example several times is the same data: statistic(X, X, …) = statistic(X).
+    """R (1.1) again, with every example several times: statistic(X, X, …) = statistic(X).
 
     Takes    statistic(X) -> an array; X (N, P, d); times: how often, at least 2.
     Catches  sums for means, 1/N², 1/√N, 1/(N − 1), a gradient of the mean loss where that of each example's own belongs.
@@ -58,7 +58,7 @@ def duplication_of_the_batch(statistic: Callable[..., Array], X: Array, times: i
 
 @drawn_from(strategies.scaled_batches())
 def loss_scaling(statistic: Callable[..., Array], X: Array, c: Any) -> None:
-    """A loss c times as large has gradients c times as large, and squares of them c² times: statistic(cX) = c² statistic(X).
+    """R (1.7): with a loss c times as large, means of squared gradients are c² times as large: statistic(cX) = c² statistic(X).
 
     Takes    statistic(X) -> an array of second moments; X (N, P, d) gradients; c of either sign.
     Catches  a damping, an ε or a clipping that got into the statistic, |x| for x², a normalisation.

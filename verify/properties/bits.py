@@ -20,7 +20,7 @@ Array = Any
 
 @drawn_from(strategies.curved_pairs(), arithmetic="float64")
 def pure(update: Callable[..., Array], H: Array, s: Array, y: Array) -> None:
-    """A function of its inputs: it writes to none of them, keeps none of them as its result, and answers twice alike.
+    """R (2.6), (2.11) as functions: they write to none of their inputs, hand none of them back, and answer twice alike.
 
     Takes    update(H, s, y) -> an array, such as a quasi-Newton update; H (n, n), s, y (n,).
     Catches  H += …, a buffer that is used again, an answer that is a view of an input, hidden state.
