@@ -18,7 +18,7 @@ from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import EXPLAINED, PAPER, Convention, Line, annotated, by_tensor, replay, rounding_ratio, settled, worst
+from .replay import PAPER, Convention, Line, annotated, by_tensor, explained, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, run
 from .shrink import described, shrunk
@@ -155,7 +155,7 @@ def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
         both = _together(conventions)
         if both is None:
             continue
-        if {case.under(both).verdict for case in failed} not in EXPLAINED:
+        if not explained(case.under(both).verdict for case in failed):
             continue
         if not both.legitimate:
             return replace(report, explanations=(both.text,))

@@ -23,7 +23,7 @@ from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_n
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .equivalents import cubic_solution, dense_solve, product_form
-from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
+from .replay import PAPER, Convention, Line, NotFinite, compare, explained, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
 from .shrink import of_call
@@ -82,7 +82,7 @@ def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple
     if report.divergence is None:
         return report
     for convention in conventions:
-        if {call.judged(convention).verdict for call in calls} in EXPLAINED:
+        if explained(call.judged(convention).verdict for call in calls):
             return replace(report, explanations=(convention.text,))
     return report
 
