@@ -53,7 +53,7 @@ def fisher_bounded(net, size, bound):
     def claim():
         for t in (*POINTS, Fraction(1000)):
             F = net((t,) * size)[1]
-            if F > bound:
+            if bound < F:
                 return Outcome(f"θ = {t} in each entry: ‖F‖ >= {F} > {bound}")
         return Outcome(detail=f"‖F‖ at most {bound}")
     return claim
@@ -96,6 +96,7 @@ def batch_variance(power=1):
 
 
 def point(rng):
+    """(p, q, x, z, X), X often as small as it may be."""
     x, z = simple(rng, sign=True), simple(rng, sign=True)
     low, high = rng.choice([(0, 8), (0, 8), (-8, 16)])
     p, q = Fraction(rng.randint(low, high), 8), Fraction(rng.randint(low, high), 8)
@@ -103,33 +104,43 @@ def point(rng):
 
 
 STATEMENTS = (
-    Statement("R.As.8", "Section 4.4", Form("ℒ is C¹, bounded below, ∇ℒ Lipschitz with L on ℝⁿ: one linear layer, half the squared error, L = x²",
+    Statement("R.As.8", "Section 4.4",
+              Form("ℒ is C¹, bounded below, ∇ℒ Lipschitz with L on ℝⁿ: one linear layer, half the squared error, L = x²",
                                             lipschitz(one_layer, 1, 4)),
               checks=(claimed(Status.EXACT_Q, "slopes of ∇ℒ between 12 points"),),
-              mutants=(Form("L = x", lipschitz(one_layer, 1, 2)), Form("two linear layers, L = 10⁶", lipschitz(two_layers, 2, 10**6)),
+              mutants=(Form("L = x", lipschitz(one_layer, 1, 2)), Form("two linear layers, L = 10⁶", lipschitz(two_layers, 2,
+                                                                                                               10**6)),
                        Form("a rectifier, L = 10³", lipschitz(rectifier, 1, 1000))),
-              note="One trainable layer with a convex loss satisfies it. ½(w_2w_1x − y)² is of degree 4, and so no L serves for two trainable "
-                   "layers; a rectifier makes ∇ℒ jump. The theorem needs it on the segments of the run only."),
-    Statement("R.As.9", "Section 4.4", Form("a) E[∇l(θ_t, ξ_t)] = ∇ℒ(θ_t), ξ_t independent of θ_1, …, θ_t", unbiased("with replacement")),
+              note="One trainable layer with a convex loss satisfies it. ½(w_2w_1x − y)² is of degree 4, and so no L serves for "
+                   "two trainable layers; a rectifier makes ∇ℒ jump. The theorem needs it on the segments of the run only."),
+    Statement("R.As.9", "Section 4.4", Form("a) E[∇l(θ_t, ξ_t)] = ∇ℒ(θ_t), ξ_t independent of θ_1, …, θ_t",
+                                            unbiased("with replacement")),
               checks=(claimed(Status.EXACT_Q, "two examples, two draws"),),
               mutants=(Form("an epoch's order: without replacement", unbiased("without replacement")),), pinned="an equality",
               note="True for fresh uniform draws. The epochs of Section 4.7 draw without replacement and do not satisfy it."),
-    Statement("R.As.9/1", "Section 4.4", Form("b) E‖∇l(θ_t, ξ_t) − ∇ℒ(θ_t)‖² ≤ σ²: one layer, cross entropy, two examples, σ = max |x|", variance()),
+    Statement("R.As.9/1", "Section 4.4",
+              Form("b) E‖∇l(θ_t, ξ_t) − ∇ℒ(θ_t)‖² ≤ σ²: one layer, cross entropy, two examples, σ = max |x|", variance()),
               checks=(certified(Term(2, ("X - xx >= 0",), lambda *_: 1), Term(2, ("X - zz >= 0",), lambda *_: 1),
-                                Term(2, ("1 - p >= 0",), lambda p, q, x, z, X: x), Term(2, ("p >= 0", "1 - p >= 0"), lambda p, q, x, z, X: x),
-                                Term(2, ("q >= 0",), lambda p, q, x, z, X: z), Term(2, ("q >= 0", "1 - q >= 0"), lambda p, q, x, z, X: z),
+                                Term(2, ("1 - p >= 0",), lambda p, q, x, z, X: x), Term(2, ("p >= 0", "1 - p >= 0"), lambda p, q, x,
+                                                                                        z, X: x),
+                                Term(2, ("q >= 0",), lambda p, q, x, z, X: z), Term(2, ("q >= 0", "1 - q >= 0"), lambda p, q, x, z,
+                                                                                    X: z),
                                 Term(1, (), lambda p, q, x, z, X: p * x - (1 - q) * z)), hunted(point)),
               sharpness=(attained_at(1, 0, 1, 1, 1),),
-              mutants=(Form("σ = max |x|/2", variance(scale=1)), Form("p to 2", variance(most=2)), Form("p from −1", variance(least=-1))),
-              note="The variance of two numbers is a quarter of their squared distance, the distance of (p − y)x at most 2 max|x|. "
-                   "With half the squared error no σ serves for all θ, only along bounded runs."),
-    Statement("R.As.9/2", "Section 4.4, as used in Theorem 5", Form("E‖∇̄ℒ_t − ∇ℒ(θ_t)‖² ≤ σ²/m for m independent draws", batch_variance()),
+              mutants=(Form("σ = max |x|/2", variance(scale=1)), Form("p to 2", variance(most=2)),
+                       Form("p from −1", variance(least=-1))),
+              note="The variance of two numbers is a quarter of their squared distance, the distance of (p − y)x at most 2 "
+                   "max|x|. With half the squared error no σ serves for all θ, only along bounded runs."),
+    Statement("R.As.9/2", "Section 4.4, as used in Theorem 5", Form("E‖∇̄ℒ_t − ∇ℒ(θ_t)‖² ≤ σ²/m for m independent draws",
+                                                                    batch_variance()),
               checks=(claimed(Status.EXACT_Q, "all 27 draws of 3 from 3"),),
               mutants=(Form("σ²", batch_variance(0)), Form("σ²/m²", batch_variance(2)), Form("σ²/m³", batch_variance(3))),
               note="An equality where σ² is the variance. Unlike Assumption 6, σ² belongs to one example here."),
-    Statement("R.As.10", "Section 4.4", Form("‖F(θ)‖ is bounded over ℝⁿ: one linear layer, half the squared error, ‖F‖ ≤ ‖x‖²", fisher_bounded(one_layer, 1, 4)),
+    Statement("R.As.10", "Section 4.4", Form("‖F(θ)‖ is bounded over ℝⁿ: one linear layer, half the squared error, ‖F‖ ≤ ‖x‖²",
+                                             fisher_bounded(one_layer, 1, 4)),
               checks=(claimed(Status.EXACT_Q, "seven points"),),
-              mutants=(Form("‖F‖ ≤ ‖x‖", fisher_bounded(one_layer, 1, 2)), Form("two layers, 10⁶", fisher_bounded(two_layers, 2, 10**6)),
+              mutants=(Form("‖F‖ ≤ ‖x‖", fisher_bounded(one_layer, 1, 2)), Form("two layers, 10⁶", fisher_bounded(two_layers, 2,
+                                                                                                                  10**6)),
                        Form("‖F‖ ≤ ‖x‖²/2", fisher_bounded(one_layer, 1, Fraction(3)))),
               note="With softmax or sigmoid outputs F = E[JᵀH_lJ] with ‖H_l‖ ≤ 1 and J = x of one layer."),
     # ERR-NEW-d2
@@ -138,6 +149,6 @@ STATEMENTS = (
               checks=(claimed(Status.EXACT_Q, "seven points, the bound is as good as any"),),
               repaired=Form("‖F‖ bounded on every bounded set, here |w_i| ≤ 1000: 4·10⁶", fisher_bounded(two_layers, 2, 4 * 10**6)),
               pinned="a bound that no number gives",
-              note="F contains (w_2x)²: with two trainable layers F grows without bound on ℝⁿ, as Lipschitz constants do (Assumption 8). What the "
-                   "proof needs holds on bounded sets, and along a run that stays in one."),
+              note="F contains (w_2x)²: with two trainable layers F grows without bound on ℝⁿ, as Lipschitz constants do "
+                   "(Assumption 8). What the proof needs holds on bounded sets, and along a run that stays in one."),
 )

@@ -12,6 +12,9 @@ import flint
 
 from ..fields import Field, Matrix
 
+MARGIN = 2.0**-30
+"""What comparisons of floating-point numbers leave to rounding, of the larger one: 2²² roundoffs, for some thousand operations."""
+
 
 class Tensor(NamedTuple):
     """A tensor: its shape (d_1, …, d_k), and its entries by index."""

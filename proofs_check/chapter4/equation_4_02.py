@@ -46,15 +46,19 @@ def cost(strict):
 
 EXACT = (over_Q(), mod_p(lambda n: 5))
 STATEMENTS = (
-    Statement("R.Eq.4.2", "Section 4.2", Form("E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) for G of Definition 1", moments(added=False)), checks=EXACT,
+    Statement("R.Eq.4.2", "Section 4.2", Form("E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) for G of Definition 1", moments(added=False)),
+              checks=EXACT,
               repaired=Form("E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) + M⁽ⁱ⁾", moments()),
               mutants=(Form("∏ over all j", moments(over="all")), Form("squared traces", moments(power=2)),
                        Form("M = 0 and yet + M⁽ⁱ⁾", moments("zero"))),
               errata=(48,), note="True as printed for M = 0, which holds for 𝒟W with targets drawn from the model."),
-    Statement("R.Eq.4.2/1", "Section 4.2, as used in 4.3", Form("M = 0: E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j)", moments("zero", added=False)),
-              checks=EXACT, mutants=(Form("∏ over all j", moments("zero", False, "all")), Form("squared traces", moments("zero", False, power=2)),
+    Statement("R.Eq.4.2/1", "Section 4.2, as used in 4.3",
+              Form("M = 0: E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j)", moments("zero", added=False)),
+              checks=EXACT, mutants=(Form("∏ over all j", moments("zero", False, "all")),
+                                     Form("squared traces", moments("zero", False, power=2)),
                                      Form("any mean", moments("any", False)))),
     Statement("R.Eq.4.2/2", "Section 4.2, below (4.2)", Form("G⁽ⁱ⁾ costs d_i ∏ d_j, far less than vec(G) vec(G)ᵀ", cost(True)),
               checks=(claimed(Status.EXACT_Q, "all shapes with d_i up to 4, orders up to 4"),),
-              repaired=Form("by the factor ∏_{j≠i} d_j, which is 1 for a vector", cost(False)), pinned="two closed forms are compared"),
+              repaired=Form("by the factor ∏_{j≠i} d_j, which is 1 for a vector", cost(False)),
+              pinned="two closed forms are compared"),
 )

@@ -22,7 +22,8 @@ def chain(link, slip=""):
             whole = modes(G, tail, first=2)
             M = mat(field, G, 1)
             yield from {
-                4: [(M * H.transpose(), (H * M.transpose()).transpose()), ((H * M.transpose()).transpose(), (H * beside).transpose())],
+                4: [(M * H.transpose(), (H * M.transpose()).transpose()),
+                    ((H * M.transpose()).transpose(), (H * beside).transpose())],
                 5: [((H * beside).transpose(), field.beside(*(H * v for v in first)).transpose())],
                 6: [(field.beside(*(H * v for v in first)).transpose(), field.beside(*moved).transpose())],
                 7: [(field.beside(*moved).transpose(), mat(field, whole, 1)), (M * H.transpose(), mat(field, whole, 1))],

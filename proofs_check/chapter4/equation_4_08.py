@@ -22,8 +22,9 @@ STATEMENTS = (
                                                 direction()),
               checks=(over_Q(), mod_p(lambda n: 100)),
               hypotheses=("F_W = U_1 ⊗ ⋯ ⊗ U_k, every U_i invertible",),
-              mutants=(Form("without inverses", direction(inverse=False)), Form("factors in the opposite order", direction(backwards=True)),
+              mutants=(Form("without inverses", direction(inverse=False)),
+                       Form("factors in the opposite order", direction(backwards=True)),
                        Form("U_i⁻ᵀ", direction(transposed=True))),
-              note="The text before it has F_W = E[Var(vec G)]: the variance of vec(G) over x and y, or the mean over x of that over y; "
-                   "they are one, since E[G | x] = 0."),
+              note="The text before it has F_W = E[Var(vec G)]: the variance of vec(G) over x and y, or the mean over x of that "
+                   "over y; they are one, since E[G | x] = 0."),
 )

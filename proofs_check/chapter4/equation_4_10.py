@@ -113,34 +113,45 @@ def damped_twice(eps):
 
 
 def draw_damping(rng):
+    """(ε, λ_1, λ_2, λ_3)."""
     return simple(rng) + Fraction(1, 64), simple(rng), simple(rng), simple(rng)
 
 
 EXACT = (over_Q(), mod_p(lambda n: 200))
 STATEMENTS = (
-    Statement("R.Eq.4.10", "Section 4.3.3", Form("Ũ_i = E[G⁽ⁱ⁾]/(c_0^(k−1) ∏_{j≠i} d_j), c_0 = (tr(E[G⁽ⁱ⁾])/∏_j d_j)^(1/k): c = 1 and "
-                                                 "tr(Ũ_i)/d_i does not depend on i", representation()),
+    Statement("R.Eq.4.10", "Section 4.3.3",
+              Form("Ũ_i = E[G⁽ⁱ⁾]/(c_0^(k−1) ∏_{j≠i} d_j), c_0 = (tr(E[G⁽ⁱ⁾])/∏_j d_j)^(1/k): c = 1 and tr(Ũ_i)/d_i does not "
+                   "depend on i", representation()),
               checks=EXACT, hypotheses=("G is tensor normal with mean 0", "E[G⁽ⁱ⁾] ≠ 0, which the text does not say: see /2"),
-              mutants=(Form("c_0^k", representation(0)), Form("∏ over all j", representation(over="all")), Form("c_0^(k−2)", representation(-2)))),
+              mutants=(Form("c_0^k", representation(0)), Form("∏ over all j", representation(over="all")),
+                       Form("c_0^(k−2)", representation(-2)))),
     Statement("R.Eq.4.10/1", "Section 4.3.3, as used in 4.3.2 on gradients of any distribution",
-              Form("c_0 is the same for every i; tr(Ũ_i)/d_i = c_0 and tr(⊗Ũ_i) = tr(F) for any F", any_distribution()), checks=EXACT,
+              Form("c_0 is the same for every i; tr(Ũ_i)/d_i = c_0 and tr(⊗Ũ_i) = tr(F) for any F", any_distribution()),
+              checks=EXACT,
               mutants=(Form("tr(G⁽ⁱ⁾)/d_i", any_distribution(weighted=True)), Form("c_0^k", any_distribution(power=0)),
                        Form("c_0^(k−2)", any_distribution(power=-2))),
-              note="(4.10) needs no normal distribution to make sense: the trace of F is kept always, F itself where F is a Kronecker product."),
+              long=True, note="(4.10) needs no normal distribution to make sense: the trace of F is kept always, F itself where F "
+                              "is a "
+                   "Kronecker product."),
     Statement("R.Eq.4.10/2", "Section 4.3.3", Form("Ũ_i by (4.10), for every gradient", at_zero(False)),
-              checks=(claimed(Status.EXACT_Q, "a gradient that is always zero"),), repaired=Form("Ũ_i = 0 where E[G⁽ⁱ⁾] = 0", at_zero(True)),
+              checks=(claimed(Status.EXACT_Q, "a gradient that is always zero"),),
+              repaired=Form("Ũ_i = 0 where E[G⁽ⁱ⁾] = 0", at_zero(True)),
               errata=(50,), pinned="one point"),
     Statement("R.Eq.4.10/3", "Section 4.3.3", Form("c = 1 gives F⁻¹ the constant upper bound ε⁻ᵏ I", inverse_bound()),
               checks=(certified(*products()), hunted(draw_damping)), sharpness=(attained_at(1, 0, 0, 0),),
               hypotheses=("ε > 0", "Ũ_i positive semidefinite with eigenvalues λ_i, k = 3"),
-              mutants=(Form("ε⁻²", inverse_bound(2)), Form("without λ_1 >= 0", inverse_bound(without_=("l_1 >= 0",))), Form("ε⁻⁴", inverse_bound(4))),
+              mutants=(Form("ε⁻²", inverse_bound(2)), Form("without λ_1 >= 0", inverse_bound(without_=("l_1 >= 0",))),
+                       Form("ε⁻⁴", inverse_bound(4))),
               note="F⁻¹ here is the damped inverse. For any k each factor is at least ε; attained where every Ũ_i is singular."),
-    Statement("R.Eq.4.10/4", "Section 4.3.3", Form("different representations of F lead to different damped F⁻¹", damped_twice(Fraction(1))),
-              checks=(claimed(Status.EXACT_Q, "two representations of F = 1"),), mutants=(Form("ε = 0", damped_twice(Fraction(0))),),
+    Statement("R.Eq.4.10/4", "Section 4.3.3", Form("different representations of F lead to different damped F⁻¹",
+                                                   damped_twice(Fraction(1))),
+              checks=(claimed(Status.EXACT_Q, "two representations of F = 1"),), mutants=(Form("ε = 0", damped_twice(Fraction(0))),
+                                                                                          ),
               pinned="a statement that something exists; without damping there is no difference"),
     Statement("R.Eq.4.10/5", "Section 4.3.3", Form("c = 1 and equal tr(Ũ_i)/d_i determine the Ũ_i", one_root()),
               checks=(proved_by_z3(), hunted(lambda rng: [x := simple(rng) + Fraction(1, 64), rng.choice([1, 1, -1]) * x])),
-              hypotheses=("Ũ_i = a_iU_i positive semidefinite, not 0: the common mean eigenvalue c_0 > 0 satisfies c_0^k = ∏tr(U_i)/d_i, k = 4",),
+              hypotheses=("Ũ_i = a_iU_i positive semidefinite, not 0: the common mean eigenvalue c_0 > 0 satisfies c_0^k = "
+                          "∏tr(U_i)/d_i, k = 4",),
               mutants=(Form("without positivity", one_root(False)),), pinned="an equality that one dropped hypothesis breaks",
               note="For even k the negatives of all Ũ_i do as well: that the Ũ_i are covariances is needed."),
 )

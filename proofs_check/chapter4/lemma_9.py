@@ -12,7 +12,7 @@ import numpy as np
 from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, over_Q, simple
 from ..fields import dot
 from ..statement import Form, Statement, Status
-from .common import Tensor, column, draw, indices, mat, shapes, vec, without
+from .common import MARGIN, Tensor, column, draw, indices, mat, shapes, vec, without
 from .equation_4_02 import expected_contraction
 
 ROWS, COLUMNS = 2, 3
@@ -101,15 +101,17 @@ def norms(constant):
                 for i in range(1, len(shape) + 1):
                     d = shape[i - 1]
                     for weight in (0, 0.5, 0.9, 1):
-                        T = np.moveaxis(C.reshape(*shape, *shape), (i - 1, len(shape) + i - 1), (0, len(shape))).reshape(d, prod(shape) // d, d, -1)
+                        T = np.moveaxis(C.reshape(*shape, *shape), (i - 1, len(shape) + i - 1),
+                                        (0, len(shape))).reshape(d, prod(shape) // d, d, -1)
                         E = np.einsum("ajbj->ab", T)
                         ratio = np.linalg.eigvalsh(E)[-1] / (constant(shape, i) * np.linalg.eigvalsh(C)[-1])
-                        if ratio > 1 + 2.0**-30:
+                        if ratio > 1 + MARGIN:
                             return Outcome(f"d = {shape}, i = {i}: the norms' quotient is {ratio:.2g} times the bound")
                         worst = max(worst, ratio)
                         u = np.linalg.eigh(E)[1][:, -1]
                         P = np.moveaxis(np.einsum("a,b,jl->ajbl", u, u, np.eye(prod(shape) // d)).reshape(
-                            d, *without(shape, i), d, *without(shape, i)), (0, len(shape)), (i - 1, len(shape) + i - 1)).reshape(C.shape)
+                            d, *without(shape, i), d, *without(shape, i)), (0, len(shape)),
+                                        (i - 1, len(shape) + i - 1)).reshape(C.shape)
                         C = (1 - weight) * C / np.linalg.norm(C, 2) + weight * P
         return Outcome(detail=f"the largest quotient by the bound is {worst:.2f}")
     return claim
@@ -123,15 +125,17 @@ STATEMENTS = (
               hypotheses=("the spectral norm", "none on the distribution; Assumption 10 makes the right side finite"),
               mutants=(Form("d_i for its quotient", bound(ROWS)), Form("one less", bound(COLUMNS - 1)),
                        Form("without the norm at one column", bound(without_=(2,)))),
-              note="The certificate is for a matrix of 2 × 3, /2 is its identity for every tensor. Sharp: E[vec(G) vec(G)ᵀ] = I attains it, "
-                   "uncorrelated entries of one variance. In the Frobenius norm √(∏d/d_i) would do."),
+              note="The certificate is for a matrix of 2 × 3, /2 is its identity for every tensor. Sharp: E[vec(G) vec(G)ᵀ] = I "
+                   "attains it, uncorrelated entries of one variance. In the Frobenius norm √(∏d/d_i) would do."),
     Statement("R.Lem.9/1", "proof, second display",
-              Form("‖E[XXᵀ]‖ = ‖Σ_j E[x_jx_jᵀ]‖ ≤ Σ_j ‖E[x_jx_jᵀ]‖ ≤ n‖E[vec(X) vec(X)ᵀ]‖", norms(lambda shape, i: prod(without(shape, i)))),
+              Form("‖E[XXᵀ]‖ = ‖Σ_j E[x_jx_jᵀ]‖ ≤ Σ_j ‖E[x_jx_jᵀ]‖ ≤ n‖E[vec(X) vec(X)ᵀ]‖",
+                   norms(lambda shape, i: prod(without(shape, i)))),
               checks=(claimed(Status.SAMPLED, "54 random second moments of ranks 1, 2 and full, each followed by ascent"),),
               mutants=(Form("half of it", norms(lambda shape, i: prod(without(shape, i)) / 2)),
                        Form("d_i", norms(lambda shape, i: shape[i - 1])), Form("1", norms(lambda shape, i: 1)))),
     Statement("R.Lem.9/2", "proof: x_jx_jᵀ is a submatrix of vec(X) vec(X)ᵀ",
-              Form("uᵀE[G⁽ⁱ⁾]u = Σ_j v_jᵀE[vec(G) vec(G)ᵀ]v_j with orthogonal v_j as long as u", columns()), checks=(over_Q(), mod_p(lambda n: 3)),
+              Form("uᵀE[G⁽ⁱ⁾]u = Σ_j v_jᵀE[vec(G) vec(G)ᵀ]v_j with orthogonal v_j as long as u", columns()),
+              checks=(over_Q(), mod_p(lambda n: 3)),
               mutants=(Form("half of it", columns(2)),), pinned="an equality", long=True,
               note="The reduction behind the certificate of Lemma 9; X = mat_i(G)."),
     Statement("R.Lem.9/3", "proof, last equality",
