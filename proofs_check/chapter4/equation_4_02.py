@@ -51,7 +51,8 @@ STATEMENTS = (
               repaired=Form("E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j) + M⁽ⁱ⁾", moments()),
               mutants=(Form("∏ over all j", moments(over="all")), Form("squared traces", moments(power=2)),
                        Form("M = 0 and yet + M⁽ⁱ⁾", moments("zero"))),
-              errata=(48,), note="True as printed for M = 0, which holds for 𝒟W with targets drawn from the model."),
+              errata=(48,), note="A number, U_1 = 1, M = 1: E[G²] = 2. "
+                   "True as printed for M = 0, which holds for 𝒟W with targets drawn from the model."),
     Statement("R.Eq.4.2/1", "Section 4.2, as used in 4.3",
               Form("M = 0: E[G⁽ⁱ⁾] = U_i ∏_{j≠i} tr(U_j)", moments("zero", added=False)),
               checks=EXACT, mutants=(Form("∏ over all j", moments("zero", False, "all")),

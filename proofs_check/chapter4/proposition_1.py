@@ -121,7 +121,8 @@ STATEMENTS = (
               mutants=(Form("along one direction", commuting(different=False)),
                        Form("different directions, matrices exchanged", commuting(same=False, swapped=True)),
                        Form("any directions, matrices exchanged", commuting(swapped=True))),
-              note="The proof needs it for different directions only. Along one, (G ×_i U) ×_i V = G ×_i VU."),
+              note="The proof needs it for different directions only. Along one, (G ×_i U) ×_i V = G ×_i VU: "
+                   "U = (0 1; 0 0), V = Uᵀ, G = (1, 0)ᵀ give 0 and G."),
     Statement("R.Prop.1/5", "Section 4.2.1, last line of the definitions",
               Form("k = 2: A ×_1 U = UA, A ×_2 U = AUᵀ", matrix_case()), checks=EXACT,
               mutants=(Form("A ×_2 U = AU", matrix_case("AU")),), pinned="two equalities"),

@@ -105,7 +105,7 @@ def momentum_ratio(factor):
     return claim
 
 
-GRIDS = {   # 4.7.2: learning rates, weight decays (CNNs), dampings
+GRIDS: dict[str, dict[str, tuple[str, ...]]] = {   # 4.7.2: learning rates, weight decays (CNNs), dampings
     "autoencoders": {
         "SGD-m": ("1e-4 3e-4 0.001 0.003 0.01 0.03", ""), "Adam": ("1e-5 3e-5 1e-4 3e-4 0.001 0.003 0.01", "1e-8 1e-4 1e-2"),
         "Shampoo": ("1e-5 3e-5 1e-4 3e-4 0.001 0.003", "1e-4 3e-4 0.001 0.003 0.01"),
@@ -117,7 +117,7 @@ GRIDS = {   # 4.7.2: learning rates, weight decays (CNNs), dampings
         "Shampoo": ("3e-5 1e-4 3e-4 0.001 0.003 0.01 0.03 0.1", "0.01 0.1 1 10", "0.001 0.01 0.1 1"),
         "TNT": ("1e-6 3e-6 1e-5 3e-5 1e-4 3e-4 0.001", "1 10 100", "0.001 0.01 0.1 1"),
         "KFAC": ("1e-3 3e-3 0.01 0.03 0.1 0.3", "0.001 0.01 0.1 1", "1e-4 0.001 0.01 0.1 1 10 100")}}
-BEST = {    # Tables 4.3 to 4.6
+BEST: dict[str, tuple[str, dict[str, str]]] = {    # Tables 4.3 to 4.6
     "Table 4.3": ("autoencoders", {"TNT": "1e-4,0.1 1e-6,0.003 3e-6,0.01", "KFAC": "0.03,1 0.01,0.1 0.3,30", "Shampoo": "3e-4,3e-4",
                                    "Adam": "1e-4,1e-4 1e-3,1e-3", "SGD-m": "0.003 0.001"}),
     "Table 4.4": ("CNNs", {"TNT": "1e-4,10,0.1 1e-4,10,0.01", "KFAC": "3e-4,1,0.001 0.01,0.1,0.1 0.01,0.1,1 0.1,0.01,0.1",

@@ -84,7 +84,7 @@ def kappas(problem, eps):
 
 def preconditioner(problem, theta, eps):
     """F_TNT⁻¹ at θ, by (4.10) with the true moments (lines 4 and 5)."""
-    H = np.eye(1)
+    H: Any = np.eye(1)
     for U in factors(problem.fisher(theta), problem.shape, True):
         H = np.kron(H, np.linalg.inv(U + eps * np.eye(len(U))))
     return H
@@ -115,14 +115,9 @@ def tree(problem, eps, beta, steps):
 RUNS = [(problem, eps, beta) for problem in PROBLEMS for eps in EPS for beta in BETAS]
 
 
-def printed_bound(p, lower, upper, beta, N, M, m=1):
-    """The right side of the theorem."""
-    return 2 * p.L * (M - p.low) * upper**2 / lower**2 * N**(beta - 1) + p.sigma2 / ((1 - beta) * m) * (N**-beta - 1 / N)
-
-
-def repaired_bound(p, lower, upper, beta, N, M, m=1, scale=1.0):
-    """−βN⁻¹ for −N⁻¹."""
-    return scale * 2 * p.L * (M - p.low) * upper**2 / lower**2 * N**(beta - 1) + p.sigma2 / ((1 - beta) * m) * (N**-beta - beta / N)
+def right_side(p, lower, upper, beta, N, M, scale=1.0):
+    """Of the theorem, m = 1; `scale` multiplies its first term."""
+    return scale * 2 * p.L * (M - p.low) * upper**2 / lower**2 * N**(beta - 1) + p.sigma2 / (1 - beta) * (N**-beta - 1 / N)
 
 
 def from_start(p, lower, upper, beta):
@@ -130,7 +125,7 @@ def from_start(p, lower, upper, beta):
     return p.loss(np.array(p.start)) + p.sigma2 * lower**2 / (2 * p.L * upper**2) * 2 * beta / (2 * beta - 1)
 
 
-def theorem(bound=repaired_bound, M=from_start, constants=kappas):
+def theorem(bound=right_side, M=from_start, constants=kappas):
     """The bound for N = 1, …, 7 on every run; the hypotheses are verified on the way."""
     def claim():
         closest = 0.0
@@ -152,7 +147,7 @@ def only_of_the_loss(values=(1, 10**3, 10**6)):
     def claim():
         for M in values:
             p = parabola(0, M + 1)
-            square, right = p.gradients(p.start)[0][0]**2, printed_bound(p, 1, 1, Fraction(3, 4), 1, M)
+            square, right = p.gradients(p.start)[0][0]**2, right_side(p, 1, 1, Fraction(3, 4), 1, M)
             if square > right:
                 return Outcome(f"ℒ = θ²/2, F = 1, L = 1, ℒ^low = 0, no noise, N = 1, θ_1 = M + 1: ‖∇ℒ(θ_1)‖² = (M + 1)² is above "
                                f"the bound, "
@@ -273,19 +268,45 @@ def sums(last):
 
 
 def rate(power=1, ones=True):
-    """β = 3/4, N = n⁴: A/n + B(n⁻³ − βn⁻⁴) ≤ (A + B)/n, multiplied by n⁴; `power`: /n² for /n."""
+    """β = 3/4, N = n⁴: A/n + B(n⁻³ − b n⁻⁴) ≤ (A + B)/n, multiplied by n⁴; `power`: /n² for /n."""
     known = {"A >= 0": lambda n, A, B, b: A, "B >= 0": lambda n, A, B, b: B, "b >= 0": lambda n, A, B, b: b}
     if ones:
         known["n - 1 >= 0"] = lambda n, A, B, b: n - 1
     return Inequality(("n", "A", "B", "b"), known, lambda n, A, B, b: (A + B) * n**(4 - power) - A * n**3 - B * n + b * B)
 
 
-def survives(least=True, twice=2):
-    """1 + c x²/(2x − 1) ≤ c x, multiplied out, for x = N^β with x² − 3x + 1 ≥ 0 and c = κ̄²/κ̲² ≥ 1."""
-    known = {"2c - 2 >= 0": lambda c, x: 2 * c - twice, "x - 1 >= 0": lambda c, x: x - 1}
-    if least:
-        known["xx - 3x + 1 >= 0"] = lambda c, x: x * x - 3 * x + 1
-    return Inequality(("c", "x"), known, lambda c, x: c * x * (x - 1) - (2 * x - 1))
+def survives(power=2, twice=2, above=True):
+    """1 − 1/x + c x²/(2x − 1) ≤ c x for x = N^β ≥ 1 and c = κ̄²/κ̲² ≥ 1, times x(2x − 1); `power`: 1 − 1/x^(power − 1)."""
+    known = {"2c - 2 >= 0": lambda c, x: 2 * c - twice}
+    if above:
+        known["x - 1 >= 0"] = lambda c, x: x - 1
+    return Inequality(("c", "x"), known, lambda c, x: c * x**2 * (x - 1) - (x - 1) * (2 * x - 1) * (1 if power == 2 else x + 1))
+
+
+WEIGHTS = ("e_1", "e_2", "e_3", "e_4", "w_1", "w_2", "w_3", "theta", "l", "M")
+
+
+def mixed(last=True, rising=True, share=1):
+    """N = 4: l(1 − θ)e_1 + θw_1(e_1 − e_2) + w_2(e_2 − e_3) + w_3(e_3 − e_4) + l e_4 ≤ M(l(1 − θ)·share + w_3), l = 2L, θ = 1/x."""
+    known = {f"M - e_{t} >= 0": lambda *v, t=t: v[9] - v[t - 1] for t in (1, 2, 3)}
+    known |= {"e_4 >= 0": lambda *v: v[3], "w_1 > 0": lambda *v: v[4], "w_2 - w_1 >= 0": lambda *v: v[5] - v[4],
+              "theta >= 0": lambda *v: v[7], "1 - theta >= 0": lambda *v: 1 - v[7], "l > 0": lambda *v: v[8]}
+    if rising:
+        known["w_3 - w_2 >= 0"] = lambda *v: v[6] - v[5]
+    if last:
+        known["w_3 - l >= 0"] = lambda *v: v[6] - v[8]
+    return Inequality(WEIGHTS, known, lambda e, f, g, h, u, v, w, t, l, M: M * (l * (1 - t) * share + w) - (
+        l * (1 - t) * e + t * u * (e - f) + v * (f - g) + w * (g - h) + l * h))
+
+
+def mixed_point(rng):
+    """(e, w, θ, l, M), now and then with l above w_3 or w_3 below w_2."""
+    M = simple(rng) + 1
+    w = sorted(simple(rng) + Fraction(1, 64) for _ in range(3))
+    if rng.random() < 0.2:
+        w[1:] = w[:0:-1]
+    return (*(M * rng.choice([0, 1, Fraction(1, 2)]) for _ in range(4)), *w, Fraction(rng.randint(0, 8), 8),
+            w[2] * rng.choice([1, 1, Fraction(1, 2), 2]), M)
 
 
 def rate_point(rng):
@@ -301,19 +322,19 @@ STATEMENTS = (
               checks=(claimed(Status.EMPIRICAL,
                               "runs: the printed M at N = 1; else all paths of 7 steps, m = 1, nine problems with known constants"),
                       ),
-              repaired=Form("the same with any M ≥ sup_t E[ℒ(θ_t)], such as ℒ(θ_1) + σ²κ̲²ζ(2β)/(2Lκ̄²m), and N^(−β) − βN^(−1)",
-                            theorem()),
+              repaired=Form("the same with any M ≥ sup_t E[ℒ(θ_t)], such as ℒ(θ_1) + σ²κ̲²ζ(2β)/(2Lκ̄²m)", theorem()),
               hypotheses=("Assumptions 8, 9, 10", "m_t = m", "α_t = (κ̲/(Lκ̄²)) t^(−β), β ∈ (0.5, 1)",
                           "not printed: κ̲I ⪯ F_TNT⁻¹ ⪯ κ̄I, that is κ̄ = ε^(−k), κ̲ = ∏(d_i^(1−1/k)‖F‖^(1/k) + ε)^(−1)"),
-              mutants=(Form("L for 2L", theorem(lambda *a: repaired_bound(*a, scale=0.5), constants=lambda p,
+              mutants=(Form("L for 2L", theorem(lambda p, low, high, beta, N, M: right_side(p, low, high, beta, N, M, 0.5),
+                                                constants=lambda p,
                                                 eps: (1 / (1 + eps),) * 2
                                                 if p.name == "parabola" else kappas(p, eps))),
                        Form("M = ℒ^low", theorem(M=lambda p, *_: p.low)),
-                       Form("κ̲²/κ̄² in the bound", theorem(lambda p, low, high, *a: repaired_bound(p, high, low, *a))),
+                       Form("κ̲²/κ̄² in the bound", theorem(lambda p, low, high, *a: right_side(p, high, low, *a))),
                        Form("M = 1", theorem(M=lambda *_: 1.0))), long=True,
-              note="Proved by the parts: /3 descent, /5 the sum over t, /6 the telescope, /2 the constants. M cannot depend on ℒ "
-                   "alone where ℒ is unbounded: the start and the noise enter. The printed last term survives for N = 1 and N^β ≥ "
-                   "(3 + √5)/2 (/8), though the step to it does not (/5)."),
+              note="Proved by its parts: /2 the constants, /3 the descent, /6 the telescope, /8 and /9 the last term, whose "
+                   "evident derivation (/5) fails. M cannot depend on ℒ alone where ℒ is unbounded: the start and the noise "
+                   "enter."),
     Statement("R.Thm.5/1", "proof: the pre-conditioning matrix H = F_TNT⁻¹, by Proposition 1; AS.4",
               Form("line 5's p_t is F_TNT⁻¹ vec(∇̄ℒ_t)", direction()), checks=(over_Q(), mod_p(lambda n: 100)),
               mutants=(Form("without inverses", direction(inverse=False)),
@@ -381,15 +402,30 @@ STATEMENTS = (
               hypotheses=("A = 2L(M − ℒ^low)κ̄²/κ̲², B = σ²/((1−β)m)",),
               mutants=(Form("(A + B)/n²", rate(2)), Form("(A + B)/n³", rate(3)), Form("N < 1", rate(ones=False))),
               note="N^(−β) ≤ N^(β−1) needs β ≥ 1/2. N “needs to be at most” means: this many are enough."),
-    Statement("R.Thm.5/8", "the printed last term",
-              Form("N^(−β) − N^(−1) holds where N^β ≥ (3 + √5)/2: c(x² − x) ≥ 2x − 1 for x = N^β", survives()),
-              checks=(certified(Term(Fraction(1, 2), ("2c - 2 >= 0", "x - 1 >= 0", "x - 1 >= 0"), lambda *_: 1),
-                                Term(Fraction(1, 2), ("2c - 2 >= 0", "x - 1 >= 0"), lambda *_: 1),
-                                Term(1, ("xx - 3x + 1 >= 0",), lambda *_: 1)), proved_by_z3()),
-              mutants=(Form("for every N", survives(least=False)), Form("c ≥ 1/2", survives(twice=1)),
-                       Form("c ≥ 0", survives(twice=0))),
+    Statement("R.Thm.5/8", "the printed last term, all the same", Form("1 − 1/x + c x²/(2x − 1) ≤ c x for x = N^β, c = κ̄²/κ̲²",
+                                                                       survives()),
+              checks=(certified(Term(Fraction(1, 2), ("2c - 2 >= 0", "x - 1 >= 0"), lambda c, x: x),
+                                Term(1, ("x - 1 >= 0",), lambda c, x: x - 1)), proved_by_z3()), sharpness=(attained_at(5, 1),),
+              mutants=(Form("1 − 1/x²", survives(power=3)), Form("c ≥ 1/2", survives(twice=1)),
+                       Form("x < 1", survives(above=False))),
               hypotheses=("M ≥ sup_t E[ℒ(θ_t)]",),
-              note="Bound ‖∇ℒ(θ_1)‖² ≤ 2L(M − ℒ^low) alone, and E‖∇ℒ(θ_t)‖² for t ≥ 2 by the whole of the descent, 2Lc x_t²/(2x_t "
-                   "− 1) (e_t − e_{t+1}) + (σ²/m)/(2x_t − 1) with x_t = t^β: the noise then sums to ∫_1^N. From N = 7 on for "
-                   "every β; N = 2 to 6 are left open."),
+              note="So N^(−β) − N^(−1) is right for every N, by another proof than /5: E‖∇ℒ(θ_t)‖² is at most 2Le_t, and at most "
+                   "w_t(e_t − e_{t+1}) + (σ²/m)/(2x_t − 1) with w_t = 2Lc x_t²/(2x_t − 1), x_t = t^β, by the whole of the "
+                   "descent. Take (1 − 1/x) of the first and 1/x of the second for t = 1, the second for 1 < t < N, the first for "
+                   "t = N. The noise adds up to at most N^(−β) + Σ_{t=2}^{N−1} t^(−β) ≤ ∫_1^N t^(−β), the rest to /9."),
+    Statement("R.Thm.5/9", "the printed last term, all the same", Form(
+                  "2L(1 − θ)e_1 + θw_1(e_1 − e_2) + Σ_{t=2}^{N−1} w_t(e_t − e_{t+1}) + 2Le_N ≤ (2L(1 − θ) + w_{N−1})M, N = 4",
+        mixed()),
+              checks=(certified(Term(1, ("M - e_1 >= 0", "l > 0", "1 - theta >= 0"), lambda *_: 1),
+                                Term(1, ("M - e_1 >= 0", "theta >= 0", "w_1 > 0"), lambda *_: 1),
+                                Term(1, ("M - e_2 >= 0", "w_2 - w_1 >= 0"), lambda *_: 1),
+                                Term(1, ("M - e_2 >= 0", "1 - theta >= 0", "w_1 > 0"), lambda *_: 1),
+                                Term(1, ("M - e_3 >= 0", "w_3 - w_2 >= 0"), lambda *_: 1),
+                                Term(1, ("e_4 >= 0", "w_3 - l >= 0"), lambda *_: 1)), hunted(mixed_point)),
+              hypotheses=("0 ≤ e_t ≤ M, w_t rises, w_{N−1} ≥ 2L, 0 ≤ θ ≤ 1",), sharpness=(attained_at(1, 1, 1, 0, 1, 2, 3, 1, 1, 1),
+                                                                                          ),
+              mutants=(Form("w_{N−1} below 2L", mixed(last=False)), Form("w_t that may fall", mixed(rising=False)),
+                       Form("w_{N−1}M", mixed(share=0))),
+              note="With θ = 1/x: w_{N−1} ≤ w_N = 2Lc x²/(2x − 1), so that by /8 the right side is at most 2Lc N^β M. N = 2: 2 + "
+                   "2(1 − 1/x) ≤ 2x; N = 1: 2L e_1."),
 )
