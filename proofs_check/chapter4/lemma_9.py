@@ -123,7 +123,8 @@ STATEMENTS = (
               checks=(certified(*(Term(1, (f"norm at v_{j} >= 0",), lambda *_: 1) for j in range(COLUMNS))), hunted(moment, 400)),
               sharpness=(attained_at(1, 1, 0, *IDENTITY),),
               hypotheses=("the spectral norm", "none on the distribution; Assumption 10 makes the right side finite"),
-              mutants=(Form("d_i for its quotient", bound(ROWS)), Form("one less", bound(COLUMNS - 1)),
+              mutants=(Form("d_i for its quotient", bound(ROWS)), Form("without the factor", bound(1)), Form("0", bound(0)),
+                       Form("without the norm at the first column", bound(without_=(0,))),
                        Form("without the norm at one column", bound(without_=(2,)))),
               note="The certificate is for a matrix of 2 × 3, /2 is its identity for every tensor. Sharp: E[vec(G) vec(G)ᵀ] = I "
                    "attains it, uncorrelated entries of one variance. In the Frobenius norm √(∏d/d_i) would do."),
