@@ -265,7 +265,7 @@ STATEMENTS = (
     Statement(
         "R.Lem.5/2", "Section 3.6, proof of Lemma 5, second display",
         Form("‖I − ρsyᵀ‖ = ‖I − ρysᵀ‖ <= ‖I‖ + ‖s‖‖y‖/sᵀy", {"projection": projection(), "norm": oblique(wide=1)}),
-        checks=(on("projection", over_Q()), on("projection", mod_p(lambda n: 6 * n)),
+        checks=(on("projection", over_Q()), on("projection", mod_p(lambda n: 10)),
                 on("norm", certified(Term(1, ("Gram determinant >= 0",), lambda *_: 1),
                                      Term(1, ("yy >= 0",), lambda xx, ss, yy, sy, xs, xy: xs),
                                      Term(1, ("xx >= 0",), lambda xx, ss, yy, sy, xs, xy: sy)))),
