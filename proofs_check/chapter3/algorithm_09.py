@@ -19,8 +19,8 @@ from .common import Q
 from .lemma_6 import runs as pairs_of_lemma_6
 from .lines import Line, followed
 
-SHAPES = {"DW": ("I", "D"), "DW_h": ("I", "D"), "H_G": ("I", "I"), "H_A": ("D", "D"), "p": ("I", "D"), "a": ("D", "1"), "s_A": ("D", "1"),
-          "A": ("D", "D"), "A s_A": ("D", "1"), "y": ("I", "1"), "H_G y": ("I", "1")}
+SHAPES = {"DW": ("I", "D"), "DW_h": ("I", "D"), "H_G": ("I", "I"), "H_A": ("D", "D"), "p": ("I", "D"), "a": ("D", "1"),
+          "s_A": ("D", "1"), "A": ("D", "D"), "A s_A": ("D", "1"), "y": ("I", "1"), "H_G y": ("I", "1")}
 STEP = (("H_G", "DW_h", "H_A", "p"),)
 
 ALGORITHM_9 = (
@@ -100,6 +100,7 @@ def second(a):
 
 
 def eye(n):
+    """The identity in Fractions."""
     return np.vectorize(Fraction, otypes=[object])(np.eye(n, dtype=int))
 
 
@@ -142,14 +143,15 @@ def differences(method, fresh=1, pair_weight=None, damping=1, action=True):
 def reference(method, **changes):
     """The reference's two steps are the printed lines."""
     def claim():
-        return Outcome(next(differences(method, action=method == "kbfgs", **changes), ""), "two steps, a convolution and a dense layer")
+        return Outcome(next(differences(method, action=method == "kbfgs", **changes), ""), "two steps, a convolution and a dense "
+                                                                                           "layer")
     return claim
 
 
 # --------------------------------------------------------------------------------------------------------------- single lines
 
 def momentum(same_accent=False, fresh=1):
-    """Lines 6 and 8 on gradients 1 and 3: Section 3.4.2 has 1, then β + 3. With one name for both, line 6 overwrites the momentum."""
+    """Lines 6 and 8 on gradients 1 and 3: Section 3.4.2 has 1, then β + 3. One name for both: line 6 overwrites the momentum."""
     def claim():
         beta, kept = Fraction(9, 10), Fraction(0)
         for k, g in enumerate((Fraction(1), Fraction(3)), 1):
@@ -175,18 +177,21 @@ def pair(zero=True, curved=True):
 
 
 def nine(**changes):
+    """Algorithm 9, repaired, with some parts replaced."""
     return {"lines": followed(GIVEN, ALGORITHM_9, SHAPES, {"T": 2}), "reference": reference("kbfgs"), "momentum": momentum(),
             "pair": pair(zero=False)} | changes
 
 
 def ten(**changes):
+    """Algorithm 10, repaired, with some parts replaced."""
     return {"lines": followed(GIVEN_10, ALGORITHM_10, SHAPES), "reference": reference("kbfgs_l_exact"), "pair": pair(zero=False),
             "line 15": pairs_of_lemma_6()} | changes
 
 
 CHECKS = (on("lines", claimed(Status.EXACT_Q, "names and shapes, followed for six steps")),
           on("reference", claimed(Status.EXACT_Q, "two steps of the reference, in Fractions")),
-          on("momentum", claimed(Status.EXACT_Q, "lines 6 and 8 on numbers")), on("pair", claimed(Status.EXACT_Q, "damping, then BFGS")),
+          on("momentum", claimed(Status.EXACT_Q, "lines 6 and 8 on numbers")), on("pair", claimed(Status.EXACT_Q, "damping, then "
+                                                                                                                  "BFGS")),
           on("line 15", claimed(Status.SAMPLED, "the bounds of Lemma 6 on H_G")))
 
 STATEMENTS = (
@@ -199,12 +204,15 @@ STATEMENTS = (
                  Form("H_A not in line 3", {"lines": followed(GIVEN, without(ALGORITHM_9, 3, "H_A"), SHAPES)}),
                  Form("h⁺ only in every third step", {"lines": followed(GIVEN, without(ALGORITHM_9, 13, "none", "T3"), SHAPES,
                                                                         {"T3": 3})}),
-                 Form("H_A 𝒟W H_G", {"lines": followed(GIVEN, (*ALGORITHM_9, Line(9, (), (), (("H_A", "DW_h", "H_G", "p"),))), SHAPES)}),
+                 Form("H_A 𝒟W H_G", {"lines": followed(
+                     GIVEN, (*ALGORITHM_9, Line(9, (), (), (("H_A", "DW_h", "H_G", "p"),))), SHAPES)}),
                  Form("no damping", {"pair": pair(zero=False, curved=False)})),
         repaired=Form("… with a name of its own for the mini-batch gradient of lines 6 and 8, and pairs (0, 0) skipped", nine()),
         errata=(21, 25, 35), long=True,
-        note="Everything is defined before it is read, also at k = 1 and where T > 1; shapes match. p, the pairs of L-BFGS, is not among the "
-             "given numbers, A_l of line 3 serves H_A alone. In the transcription lines 3, 6 and 8 have one accent for two things."),
+        note="Everything is defined before it is read, also at k = 1 and where T > 1; shapes match. p, the pairs of L-BFGS, is not "
+             "among the "
+             "given numbers, A_l of line 3 serves H_A alone. In the transcription lines 3, 6 and 8 have one accent for two "
+             "things."),
     Statement(
         "R.Alg.10", "Section 3.6",
         Form("K-BFGS(L) with D_P(I) D_LM and exact inversion of A, line by line",
@@ -215,6 +223,7 @@ STATEMENTS = (
                  Form("H_G not in line 1", {"lines": followed(GIVEN_10, without(ALGORITHM_10, 1, "H_G"), SHAPES)})),
         repaired=Form("… with Algorithm 11 in line 15, which takes no H, and pairs (0, 0) skipped", ten()),
         errata=(15, 21), long=True,
-        note="Shapes match and nothing is read before it is written. T is not among the given numbers: the text takes T = 1. The H of line "
+        note="Shapes match and nothing is read before it is written. T is not among the given numbers: the text takes T = 1. The H "
+             "of line "
              "6 is of the step before, on the whole data at k = 1."),
 )

@@ -42,7 +42,7 @@ def factors(of_products=True, sum_Gamma=False):
                       for j in range(2)] for i in range(2)]
             for i in range(4):
                 for j in range(4):
-                    block = sum((a[i // 2] * g[n][t][i % 2] * a[j // 2] * g[n][t][j % 2] for n in range(N) for t in range(T)), Q(0)) / N
+                    block = a[i // 2] * a[j // 2] * sum((one[i % 2] * one[j % 2] for example in g for one in example), Q(0)) / N
                     if Omega[i // 2][j // 2] * Gamma[i % 2][j % 2] != block:
                         return Outcome(f"𝒟h = {g}: entry {i, j} of Ω ⊗ Γ is {Omega[i // 2][j // 2] * Gamma[i % 2][j % 2]}, of the "
                                        f"sum over positions {block}")
@@ -73,6 +73,7 @@ def divides(zero):
 
 
 def form(**changes):
+    """Algorithm 12, repaired, with some parts replaced."""
     return {"names": names(), "factors": factors(), "pi": balanced(), "division": divides(zero=False)} | changes
 
 
@@ -87,9 +88,11 @@ STATEMENTS = (
         mutants=(Form("Γ without 1/|𝒯|", {"factors": factors(sum_Gamma=True)}), Form("each I of its own factor's size", {
             "pi": balanced("own")}), Form("π for π²", {"pi": balanced(power=2)}),
             Form("Ω and Γ not in line 2", {"names": names(tuple(line for line in LINES if line.number != 2))})),
-        repaired=Form("line 19 once before the loop; means of products in lines 2 and 14; each I of the other factor's size; π = 1 where Γ = 0",
+        repaired=Form("line 19 once before the loop; means of products in lines 2 and 14; each I of the other factor's size; π = 1 "
+                      "where Γ = 0",
                       form()),
         errata=(36, 37, 38, 39),
-        note="Line 8 needs what line 19 computes first in step T_2. Sizes of I are not printed; with one by one π loses d_Γ/d_Ω. The "
+        note="Line 8 needs what line 19 computes first in step T_2. Sizes of I are not printed; with one by one π loses d_Γ/d_Ω. "
+             "The "
              "dampings π√λ and √λ/π multiply to λ."),
 )

@@ -1,9 +1,11 @@
 """R Assumption 5: which nets have a gradient that is Lipschitz everywhere. Those of one layer; none with two.
 
-Two layers: let z = v(φ(w) − φ(0)) with v the outer weight. From w = 0 to w = c/v it moves by about cφ′(0), hence ∂f/∂w = ℓ′(z)vφ′(w) by
-about v(ℓ′(cφ′(0)) − ℓ′(0))φ′(0): v²/c times the way, for every φ with a slope and every loss that is not linear. One layer: the
+Two layers: let z = v(φ(w) − φ(0)) with v the outer weight. From w = 0 to w = c/v it moves by about cφ′(0), hence ∂f/∂w =
+ℓ′(z)vφ′(w) by about v(ℓ′(cφ′(0)) − ℓ′(0))φ′(0): v²/c times the way, for every φ with a slope and every loss that is not linear. One layer: the
 Hessian is E σ(1 − σ)āāᵀ, and σ(1 − σ) ≤ 1/4.
 """
+
+import itertools
 
 from flint import arb
 
@@ -12,18 +14,22 @@ from ..statement import Form, Statement, Status
 
 
 def sigmoid(z):
+    """σ."""
     return 1 / (1 + (-z).exp())
 
 
 def residual(z):
+    """ℓ′ of ½(z − 1)²."""
     return z - 1
 
 
 def behind_tanh(z):
+    """ℓ′ of ½(tanh z − 2)²."""
     return (z.tanh() - 2) * (1 - z.tanh()**2)
 
 
 def elu(w):
+    """ELU."""
     return w if w > 0 else w.exp() - 1
 
 
@@ -61,7 +67,7 @@ def one_layer(wrong=False):
     """f = log(1 + e^z) of a logit z = w: changes of f′ against changes of w, on a grid; L = 1/4."""
     def claim():
         points = [arb(k) / 4 for k in range(-40, 41)]
-        for left, right in zip(points, points[1:], strict=False):
+        for left, right in itertools.pairwise(points):
             if not abs(sigmoid(right) - sigmoid(left)) <= (right - left) / (5 if wrong else 4):
                 return Outcome(f"from {left.str(3)} to {right.str(3)}")
         return Outcome(detail="logits from −10 to 10")
@@ -71,14 +77,16 @@ def one_layer(wrong=False):
 STATEMENTS = (
     Statement(
         "R.As.5", "Section 3.6",
-        Form("f is C¹, bounded from below, and ∇f has a Lipschitz constant L on all of R^d: logistic regression, L = ¼ λ_max(E āāᵀ)",
+        Form("f is C¹, bounded from below, and ∇f has a Lipschitz constant L on all of R^d: logistic regression, "
+             "L = ¼ λ_max(E āāᵀ)",
              {"hessian": curvature(), "net": one_layer()}),
         checks=(on("hessian", certified(Term(1, (), lambda s: 2 * s - 1))),
                 on("net", claimed(Status.SAMPLED, "differences of gradients on a grid, in ball arithmetic"))),
         mutants=(Form("L = λ_max(E āāᵀ)/5", {"net": one_layer(wrong=True)}), Form("5σ(1 − σ) <= 1", {"hessian": curvature(5)}),
                  *(Form(f"two layers: {name}", {"net": two_layers(name)}) for name in TWO_LAYERS)),
         sharpness=(on("hessian", attained_at("1/2")),),
-        note="Satisfied by one layer with a smooth loss of bounded curvature, behind a smooth bounded activation or none: the Hessian "
+        note="Satisfied by one layer with a smooth loss of bounded curvature, behind a smooth bounded activation or none: the "
+             "Hessian "
              "is E σ(1 − σ)āāᵀ. By no net with two layers (part 1), nor with ReLU, which is not C¹."),
     # ERR-NEW-c1
     Statement(
@@ -88,6 +96,7 @@ STATEMENTS = (
                 on("hessian", certified(Term(1, (), lambda s: 2 * s - 1)))),
         mutants=tuple(Form(name, {"two layers": two_layers(name)}) for name in TWO_LAYERS if name != "tanh, cross entropy"),
         repaired=Form("nets of one layer do: logistic regression, whose Hessian is at most ¼ E āāᵀ", {"hessian": curvature()}),
-        note="Bounded activations do not help, since the outer weight multiplies the inner derivative. On a bounded set of parameters the "
+        note="Bounded activations do not help, since the outer weight multiplies the inner derivative. On a bounded set of "
+             "parameters the "
              "assumption holds, but nothing keeps the iterates of Algorithm 10 in one."),
 )

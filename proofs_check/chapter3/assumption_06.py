@@ -11,11 +11,12 @@ EXAMPLES = ((Q(1), Q(1)), (Q(2), Q(0)), (Q(-1), Q(1)))
 
 
 def gradients(w):
+    """Those of the examples, by w."""
     return [(w * x - y) * x for x, y in EXAMPLES]
 
 
 def unbiased(independent=True, m=2):
-    """E[g_k | past] = ∇f at w = 3, mini-batches of m; an epoch's second mini-batch given that the first was {0}, if not independent."""
+    """E[g_k | past] = ∇f at w = 3, mini-batches of m; not independent: an epoch's second one, given that the first was {0}."""
     def claim():
         per_example, left = gradients(Q(3)), range(3) if independent else (1, 2)
         means = [sum((per_example[n] for n in rows), Q(0)) / m for rows in itertools.product(left, repeat=m)]
@@ -59,6 +60,8 @@ STATEMENTS = (
                  Form("half of max ‖ā‖²", {"variance": logistic(over=2)}), Form("residuals of any size", {"variance": logistic(
                      bounded=False)})),
         sharpness=(on("variance", attained_at(1, 2, 2)),), errata=(42,),
-        note="σ² is the variance of the mini-batch gradient (of one example over m): Theorem 4 divides by m again. Least squares satisfies b) "
-             "only while the iterates stay bounded; epochs that are permutations do not satisfy a) given the past. x_k for θ_k in b)."),
+        note="σ² is the variance of the mini-batch gradient (of one example over m): Theorem 4 divides by m again. Least squares "
+             "satisfies b) "
+             "only while the iterates stay bounded; epochs that are permutations do not satisfy a) given the past. x_k for θ_k in "
+             "b)."),
 )

@@ -19,6 +19,7 @@ def bounded(phi, activation, data=1):
 
 
 def relu(z):
+    """ReLU."""
     return z if z > 0 else arb(0)
 
 
@@ -39,6 +40,7 @@ def batch(count=1, square=True):
 
 
 def draw(rng):
+    """(n, a, r) with n + 1 = a² + r, a² = n, which is the end, often."""
     n, a = rng.randint(1, 9), simple(rng, sign=True)
     if rng.random() < 0.4:
         n = a * a if a else 1
@@ -52,16 +54,19 @@ STATEMENTS = (
         checks=(on("net", claimed(Status.SAMPLED, "inputs in ball arithmetic")),),
         mutants=(Form("ReLU", {"net": bounded(1, relu)}), Form("tanh, data up to 2", {"net": bounded(1, arb.tanh, 2)}),
                  Form("batch normalisation with a trained scale", {"net": bounded(3, normalized(5, scaled=True))})),
-        note="Bounded activations are not enough, the first layer reads data. The binary step that the text names satisfies this, but its "
+        note="Bounded activations are not enough, the first layer reads data. The binary step that the text names satisfies this, "
+             "but its "
              "f is not even continuous (Assumption 5)."),
     Statement(
         "R.As.7/1", "Section 3.6, below Assumption 7: \"or some appropriate normalization\"",
-        Form("inputs normalised over a batch of N are at most √(N − 1) in size", {"inequality": batch(), "net": bounded(2, normalized(5))}),
+        Form("inputs normalised over a batch of N are at most √(N − 1) in size", {"inequality": batch(),
+             "net": bounded(2, normalized(5))}),
         checks=(on("inequality", certified(Term(1, ("n r - a^2 >= 0",), lambda *_: 1), Term(1, ("n > 0", "n + 1 - a^2 - r = 0"),
                                                                                            lambda *_: 1))),
                 on("inequality", hunted(draw)), on("net", claimed(Status.SAMPLED, "inputs in ball arithmetic"))),
         mutants=(Form("with a trained scale γ", {"net": bounded(2, normalized(5, scaled=True))}),
                  Form("√((N − 1)/2)", {"inequality": batch(2)}), Form("any mean square", {"inequality": batch(square=False)})),
-        note="Over N|𝒯| numbers for a convolution. A scale and a shift that are trained, as in batch normalisation, unbound them again; and "
+        note="Over N|𝒯| numbers for a convolution. A scale and a shift that are trained, as in batch normalisation, unbound them "
+             "again; and "
              "Theorem 3 does not hold of nets that couple examples."),
 )

@@ -37,10 +37,7 @@ def mixed(a: Number, v: Vector, b: Number, w: Vector) -> Vector:
 def dp_dlm(s: Vector, y: Vector, H: Matrix, mu1: Number, mu2: Number) -> tuple[Vector, Vector]:
     """Algorithm 8, line by line."""
     Hy = times(H, y)
-    if dot(s, y) < mu1 * dot(y, Hy):
-        theta = (1 - mu1) * dot(y, Hy) / (dot(y, Hy) - dot(s, y))
-    else:
-        theta = Q(1)
+    theta = (1 - mu1) * dot(y, Hy) / (dot(y, Hy) - dot(s, y)) if dot(s, y) < mu1 * dot(y, Hy) else Q(1)
     s_t = mixed(theta, s, 1 - theta, Hy)
     return s_t, mixed(1, y, mu2, s_t)
 

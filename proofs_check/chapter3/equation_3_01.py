@@ -1,7 +1,7 @@
 """R (3.1) to (3.3): a convolution, its parameters as a matrix W, its inputs as vectors a_t, and the factors of its Hessian.
 
-Images have J channels; windows are (2R + 1)² offsets δ, row by row; stride 1 and padding R, so that inputs and outputs have the same
-positions t. Sizes: n = 1, 2, 3 are small; from 200 on there are I(J|Δ| + 1) = 230 parameters.
+Images have J channels; windows are (2R + 1)² offsets δ, row by row; stride 1 and padding R, so that inputs and outputs have the
+same positions t. Sizes: n = 1, 2, 3 are small; from 200 on there are I(J|Δ| + 1) = 230 parameters.
 """
 
 import itertools
@@ -21,10 +21,12 @@ class Conv(NamedTuple):
 
     @property
     def offsets(self):
+        """The δ, row by row."""
         return [*itertools.product(range(-self.R, self.R + 1), repeat=2)]
 
     @property
     def positions(self):
+        """The t, row by row."""
         return [*itertools.product(*map(range, self.size))]
 
     @property
@@ -72,7 +74,7 @@ def convolved(bias=True, sign=1, offset_first=False):
 
 
 def factors(transposed=True, square=True):
-    """A_tt′ᵀ = A_t′t and G_tt′ᵀ = G_t′t, for f of whose Hessian in h any symmetric matrix is the value; A_tt is a square, of rank 1."""
+    """A_tt′ᵀ = A_t′t and G_tt′ᵀ = G_t′t, for any symmetric matrix as the Hessian of f in h; A_tt is a square, of rank 1."""
     def pairs(field, n):
         conv = SIZES[n]
         a, T = inputs(field, conv, image(field, conv)), len(conv.positions)
@@ -100,7 +102,8 @@ STATEMENTS = (
         mutants=(Form("without b_i", convolved(bias=False)), Form("a_j,t−δ", convolved(sign=-1)),
                  Form("w with the offset before the channel", convolved(offset_first=True))),
         hypotheses=("stride 1, padding R: inputs and outputs have the same positions",),
-        note="A correlation, as in every library; 𝒯 is a subset of Z², not of R². Padding adds zeros, but the 1 of the bias stands at "
+        note="A correlation, as in every library; 𝒯 is a subset of Z², not of R². Padding adds zeros, but the 1 of the bias stands "
+             "at "
              "every position."),
     Statement(
         "R.Eq.3.2", "Section 3.2.2, Case 1",
@@ -115,6 +118,7 @@ STATEMENTS = (
         checks=(over_Q(), mod_p(lambda n: 4)),
         mutants=(Form("both symmetric for t ≠ t′", factors(transposed=False)), Form("A_tt² = 2A_tt", factors(square=False))),
         pinned="a definition; what it is for is Theorem 3, which fails with G_tt′ transposed",
-        note="A_tt′ᵀ = A_t′t and G_tt′ᵀ = G_t′t, so that the sum of Theorem 3 is symmetric though its terms are not. The entry (i, i′) of "
+        note="A_tt′ᵀ = A_t′t and G_tt′ᵀ = G_t′t, so that the sum of Theorem 3 is symmetric though its terms are not. The entry (i, "
+             "i′) of "
              "G_tt′ belongs to h_it and h_i′t′: numerator layout's transpose would be another sum."),
 )

@@ -17,6 +17,7 @@ def drawn(field, n):
 
 
 def summed(matrices):
+    """Their sum."""
     total = matrices[0]
     for M in matrices[1:]:
         total = total + M
@@ -24,10 +25,12 @@ def summed(matrices):
 
 
 def mean(field, matrices):
+    """Their mean."""
     return summed(matrices) * field.number(1, len(matrices))
 
 
 def krons(field, U, V):
+    """All U_t ⊗ V_t."""
     return [field.kron(*pair) for pair in zip(U, V, strict=True)]
 
 
@@ -105,6 +108,7 @@ def factors(sum_G=False, mean_A=False):
 
 
 def total(n):
+    """The degree of products of two factors, a weight and a scalar."""
     return 3 if n < 100 else 4
 
 
@@ -114,7 +118,8 @@ STATEMENTS = (
         Form("if G_tt′ = 0 for t ≠ t′: ∂²f/∂vec(W)² ≈ Σ_t A_tt ⊗ G_tt", single()),
         checks=(over_Q(), mod_p(total)), mutants=(Form("without the assumption", single(vanishing=False)),),
         pinned="an equality under the one assumption",
-        note="Under the assumption it is an equality: ≈ is =. The assumption holds where what follows treats positions one by one and "
+        note="Under the assumption it is an equality: ≈ is =. The assumption holds where what follows treats positions one by one "
+             "and "
              "adds their losses; any later window, dense layer or pool couples them."),
     Statement(
         "R.Eq.3.5", "Section 3.2.2, Case 1",
@@ -122,14 +127,17 @@ STATEMENTS = (
         checks=(over_Q(), mod_p(total)),
         mutants=(Form("=, nothing left out", product_of_means(residual=False)), Form("2Ū ⊗ V̄", product_of_means(weight=2)),
                  Form("a third of it", product_of_means(weight=3, residual=False))),
-        note="What is left out is printed here: it vanishes where U_t and V_t are not correlated, as where either is constant, or for one "
+        note="What is left out is printed here: it vanishes where U_t and V_t are not correlated, as where either is constant, or "
+             "for one "
              "position."),
     Statement(
         "R.Eq.3.6", "Section 3.2.2, Case 1",
         Form("|𝒯| (mean of A_tt) ⊗ (mean of G_tt) = (Σ_t A_tt) ⊗ (mean of G_tt) ≈ Σ_t A_tt ⊗ G_tt", one_product()),
         checks=(over_Q(), mod_p(total)),
-        mutants=(Form("|𝒯|²", one_product(power=2)), Form("without |𝒯|", one_product(power=0)), Form("1/|𝒯|", one_product(power=-1))),
-        note="The second line equals the first; ≈ leaves out Σ_t (A_tt − Ā) ⊗ (G_tt − Ḡ). A sum for A and a mean for G: the other way "
+        mutants=(Form("|𝒯|²", one_product(power=2)), Form("without |𝒯|", one_product(power=0)),
+                 Form("1/|𝒯|", one_product(power=-1))),
+        note="The second line equals the first; ≈ leaves out Σ_t (A_tt − Ā) ⊗ (G_tt − Ḡ). A sum for A and a mean for G: the other "
+             "way "
              "round would be the same product."),
     Statement(
         "R.Eq.3.7", "Section 3.2.2, Case 2",

@@ -16,6 +16,7 @@ def drawn(rng, n, count):
 
 
 def mean(vectors):
+    """Their mean."""
     total = vectors[0]
     for v in vectors[1:]:
         total = mixed(1, total, 1, v)
@@ -35,7 +36,8 @@ def pair_of_mean(equal="", scale=1):
             y = [[scale * entry for entry in times(G, s)] for G, s in found]
             s_b, G_b = mean([s for _, s in found]), [mean([G[i] for G, _ in found]) for i in range(n)]
             if mean(y) != times(G_b, s_b):
-                return Outcome(f"G_t = {[G for G, _ in found]}, s_t = {[s for _, s in found]}: ȳ = {mean(y)}, Ḡs̄ = {times(G_b, s_b)}")
+                shown = f"G_t = {[G for G, _ in found]}, s_t = {[s for _, s in found]}"
+                return Outcome(f"{shown}: ȳ = {mean(y)}, Ḡs̄ = {times(G_b, s_b)}")
         return Outcome(detail="n = 1, 2, 3 channels, 2 to 4 positions")
     return claim
 
@@ -50,6 +52,7 @@ STATEMENTS = tuple(
         repaired=Form(f"{formula}: the pair for G where all G_tt(n), or all changes of h, are equal", pair_of_mean(equal)),
         errata=(43, 35), note=note)
     for number, formula, equal, note in (
-        (12, "s_G = E_n[mean of h⁺ − h]", "s", "A mean of products is not the product of means, again (3.5); ȳ = Ḡs̄ holds where either "
+        (12, "s_G = E_n[mean of h⁺ − h]", "s", "A mean of products is not the product of means, again (3.5); ȳ = Ḡs̄ holds where "
+                                               "either "
          "factor is constant. For a loss that adds over positions, G_tt′ = 0."),
         (13, "y_G = E_n[mean of 𝒟h⁺ − 𝒟h]", "G", "In front of a batch normalisation y_G is 0 whatever G is (ERR-35).")))

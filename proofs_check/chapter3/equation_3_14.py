@@ -5,7 +5,8 @@ import random
 from ..checks import Outcome, claimed, mod_p, on, over_Q
 from ..fields import dot, outer
 from ..statement import Form, Statement, Status
-from .common import Q, dot as dot_Q, times
+from .common import Q, times
+from .common import dot as dot_Q
 
 
 def action(damping=True, fixed=True):
@@ -66,7 +67,8 @@ STATEMENTS = (
                  Form("inputs without the 1", {"curvature": curvature(homogeneous=False)}),
                  Form("λ_A = 0, inputs without the 1", {"curvature": curvature(damped=False, homogeneous=False)})),
         hypotheses=("H_A positive definite", "λ_A > 0"), errata=(5,), long=True,
-        note="s_Aᵀy_A >= λ_A‖s_A‖² > 0, since â ends with 1: no damping is needed. H_A = (A + λ_A I)⁻¹ is a fixed point. The hat on â means "
+        note="s_Aᵀy_A >= λ_A‖s_A‖² > 0, since â ends with 1: no damping is needed. H_A = (A + λ_A I)⁻¹ is a fixed point. The hat "
+             "on â means "
              "the mini-batch's mean. Section 3.3.1 has the equation with s and y exchanged (ERR-5)."),
     Statement(
         "R.Eq.3.15", "Section 3.3.2",

@@ -15,6 +15,7 @@ def bounds(upper, semidefinite=True, damping=1):
 
 
 def draw(rng):
+    """(a, c, λ, 1/(a + λ)), a now and then negative or at its end."""
     a, lam = simple(rng, sign=rng.random() < 0.2), simple(rng) + 1
     return a, a + rng.choice([0, simple(rng)]), lam, 1 / (a + lam) if a + lam else 1
 
@@ -23,8 +24,8 @@ STATEMENTS = (
     Statement(
         "R.Eq.3.17", "Section 3.6, proof of Lemma 7",
         Form("((J|Δ|φ² + 1)|𝒯| + λ_A)⁻¹ I <= H_A = (Â + λ_A I)⁻¹ <= λ_A⁻¹ I", {"lower": bounds(False), "upper": bounds(True)}),
-        checks=(on("lower", certified(Term(1, ("e > 0", "c - a >= 0"), lambda *_: 1), Term(1, ("e (a + lam) - 1 = 0",), lambda *_: 1))),
-                on("upper", certified(Term(1, ("e > 0", "a >= 0"), lambda *_: 1), Term(-1, ("e (a + lam) - 1 = 0",), lambda *_: 1))),
+        checks=(*(on(name, certified(Term(1, ("e > 0", more), lambda *_: 1), Term(sign, ("e (a + lam) - 1 = 0",), lambda *_: 1)))
+                  for name, more, sign in (("lower", "c - a >= 0", 1), ("upper", "a >= 0", -1))),
                 *(on(name, check) for name in ("lower", "upper") for check in (proved_by_z3(), hunted(draw)))),
         mutants=(Form("without λ_A on the left", {"lower": bounds(False, damping=0)}),
                  Form("(2λ_A)⁻¹ on the right", {"upper": bounds(True, damping=2)}),

@@ -148,7 +148,8 @@ STATEMENTS = (
         checks=(on("damped", over_Q()), on("damped", mod_p(lambda n: 20)), on("denominator", proved_by_z3())),
         mutants=(Form("θ₁ = (1 − 2μ₁)…", {"damped": powell(weight=2)}), Form("mixing with y", {"damped": powell(mixing=0)}),
                  Form("damping where sᵀy <= μ₁ yᵀHy", {"denominator": denominator(strict=False)})),
-        note="An equality wherever the damping acts; elsewhere it is the test of line 2. The denominator of line 3 is never 0: with "
+        note="An equality wherever the damping acts; elsewhere it is the test of line 2. The denominator of line 3 is never 0: "
+             "with "
              "<= for < in line 2 it is, at y = 0."),
     Statement(
         "R.Lem.4/2", "Section 3.6, second inequality of Lemma 4",

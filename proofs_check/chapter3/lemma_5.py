@@ -104,7 +104,7 @@ def draw_H(rng):
     (c, d), size = rng.choice([(1, 0), (4, 3), (3, 4), (5, 12), (24, -7)]), Fraction(rng.randint(1, 8), 4)
     length = {(1, 0): 1, (4, 3): 5, (3, 4): 5, (5, 12): 13, (24, -7): 25}[c, d]
     c, d = Fraction(c, length), Fraction(d, length)
-    s, y, eta = (Fraction(1), Fraction(0)), (size * c, size * d), Fraction(rng.randint(1, 64), 4)
+    _s, y, eta = (Fraction(1), Fraction(0)), (size * c, size * d), Fraction(rng.randint(1, 64), 4)
     x = rng.choice([(-d, c), (1, 0), (simple(rng, sign=True), simple(rng, sign=True))])
     sy, xs, xy, u = y[0], x[0], x[0] * y[0] + x[1] * y[1], Fraction(1, rng.choice([1, 1, 2]))
     z = (x[0] - y[0] * xs / sy, x[1] - y[1] * xs / sy)
@@ -158,6 +158,7 @@ def runs(positive=True, definite=True, B=1, H=1, grown=True):
 
 
 def lemma(**changes):
+    """Both bounds and the runs, with some parts replaced."""
     return {"runs": runs(), "B": of_B(), "H": of_H(grown=1)} | changes
 
 
@@ -273,7 +274,8 @@ STATEMENTS = (
                  Form("half of it", {"norm": oblique(wide=1, over=2)}),
                  Form("without the Gram determinant", {"norm": oblique(wide=1, gram=False)})),
         hypotheses=("sᵀy ≠ 0",),
-        note="Transposes have the same norm. The bound gives away the whole ‖I‖: I − ρsyᵀ is a projection, and ‖I − P‖ = ‖P‖ (part 3)."),
+        note="Transposes have the same norm. The bound gives away the whole ‖I‖: I − ρsyᵀ is a projection, and ‖I − P‖ = ‖P‖ (part "
+             "3)."),
     Statement(
         "R.Lem.5/3", "not printed: the triangle inequality of Lemma 5's proof is not needed",
         Form("‖I − ρsyᵀ‖ <= ‖s‖‖y‖/sᵀy and ‖H⁺‖ <= ‖H‖/(μ₂μ₃) + 1/μ₂",
@@ -286,7 +288,8 @@ STATEMENTS = (
                  Form("half the norm", {"norm": oblique(over=2)}),
                  Form("without the Gram determinant", {"H": of_H(without=("Gram determinant >= 0",))})),
         hypotheses=(POSITIVE,), sharpness=(on("norm", attained_at(1, 1, 2, 1, 0, 1)),),
-        note="Attained by x = (0, 1), s = (1, 0), y = (1, 1). The printed factor (1 + √(1/μ₂μ₃))² is up to four times as large; for "
+        note="Attained by x = (0, 1), s = (1, 0), y = (1, 1). The printed factor (1 + √(1/μ₂μ₃))² is up to four times as large; "
+             "for "
              "Algorithm 11 with μ₁ = 1/5 it is 13.3 against 7. One dimension has ‖H⁺‖ = sᵀs/sᵀy <= 1/μ₂."),
     Statement(
         "R.Lem.5/4", "not printed: the best bound on ‖B⁺‖",

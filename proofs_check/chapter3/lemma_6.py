@@ -34,6 +34,10 @@ def sequences(mu2):
         yield [tuple([Q(rng.randint(-3, 3), rng.choice([1, 4])) for _ in range(2)] for _ in range(2)) for _ in range(5)]
 
 
+RATIONAL = Q(1, 2), Q(1, 7)
+"""μ₁ with a rational √(2 + 1/μ₁): 2 and 3."""
+
+
 def kappas(p, mu1, lam):
     """The constants as printed: μ₂ = λ_G, 1/μ₃ = λ_G(2 + 1/μ₁), √(2 + 1/μ₁) a whole number here."""
     root = {Q(1, 2): 2, Q(1, 7): 3}[mu1]
@@ -47,10 +51,10 @@ def best(p, mu1, lam):
     return 1 / (lam + p * lam * (1 + 1 / mu1)), (mu_h**p + (mu_h**p - 1) / (mu_h - 1)) / lam
 
 
-def runs(zero=False, bounds=kappas, mu1s=(Q(1, 2), Q(1, 7)), passed=False):
+def runs(zero=False, bounds=kappas, mu1s=RATIONAL, passed=False):
     """κ̲I ⪯ H_G ⪯ κ̄I after every pair, for memories of 1 to 3.
 
-    Takes    zero: does a sequence of the pair (0, 0), as a dead layer has it, count? passed: line 15 as printed, H_G to Algorithm 8.
+    Takes    zero: does a sequence of the pair (0, 0), as a dead layer has it, count? passed: is H_G passed on, as line 15 has it?
     """
     def claim():
         for lam in (Q(1, 3), Q(2)):
@@ -81,9 +85,10 @@ def against_bounds(raw, p, mu1, lam, kappa, passed):
     return ""
 
 
-def growth(factor=Q(25, 16)):
-    """‖H_p‖ > factor^p/λ_G along pairs that turn, with μ₁ = 1/3, where 1 + 1/(4μ₁(1 + μ₁)) is 25/16."""
+def growth():
+    """‖H_p‖ > (25/16)^p/λ_G along pairs that turn, with μ₁ = 1/3, where 1 + 1/(4μ₁(1 + μ₁)) is 25/16."""
     def claim():
+        factor = Q(25, 16)
         for p in (1, 2, 5, 20):
             H = common.identity(2, Q(1))
             for s, y in turning(p, Q(1)):
@@ -167,6 +172,7 @@ STATEMENTS = (
                  Form("3 for 4", {"step": step(four=3)})),
         hypotheses=("pairs (0, 0) are skipped",),
         sharpness=(on("growth", claimed(Status.EXACT_Q, "‖H_p‖ > μ̂^p/λ_G is reached, no smaller factor will do")),),
-        note="μ̂ is 49/24 for μ₁ = 1/5 where the lemma has 13.3; no smaller factor will do. With p = 100 pairs κ̄ is below 10³² /λ_G, "
+        note="μ̂ is 49/24 for μ₁ = 1/5 where the lemma has 13.3; no smaller factor will do. With p = 100 pairs κ̄ is below 10³² "
+             "/λ_G, "
              "not 10¹¹³/λ_G."),
 )

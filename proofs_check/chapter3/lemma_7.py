@@ -52,7 +52,7 @@ def images(one=1, power=2, positions=True, factor=1):
     return claim
 
 
-def attained(margin=Q(0)):
+def attained():
     """With windows of one pixel and all inputs φ, Â's largest eigenvalue is the bound; with 3 × 3 and padding it is below."""
     def claim():
         for batch, R, phi in examples():
@@ -121,6 +121,7 @@ def product(positive=True, twice=1):
 
 
 def draw_product(rng):
+    """Two bounds of any sign and what is above them."""
     return simple(rng, sign=True), simple(rng, sign=True), simple(rng), simple(rng)
 
 
@@ -144,7 +145,8 @@ STATEMENTS = (
                  Form("without φ", {"position": position(bounded=False)}), Form("2φ², no 1", {"norm": norm(one=0)})),
         hypotheses=("Assumption 7: |a_jt| <= φ for the inputs of all layers", "λ_A, λ_G > 0"),
         sharpness=(on("attained", claimed(Status.EXACT_Q, "(i) is attained")),), errata=(15, 21),
-        note="The constant is right, bias and padding included. It is attained for windows of one pixel; with wider windows, padded, "
+        note="The constant is right, bias and padding included. It is attained for windows of one pixel; with wider windows, "
+             "padded, "
              "the corners lack inputs and trace Â itself is smaller. The first layer reads data: φ must bound them too. (ii) takes "
              "Lemma 6, hence pairs (0, 0) that are skipped and line 15 without its H. Norms of a_t: two inputs stand for J|Δ|."),
     Statement(
@@ -157,5 +159,6 @@ STATEMENTS = (
                  Form("3κ̲_A κ̲_G", product(twice=3))),
         hypotheses=("0 < κ̲_A, κ̲_G",),
         note="Eigenvalues of H_A ⊗ H_G are the products αγ of theirs: with 0 < a <= a + more_a and 0 < g <= g + more_g, ag <= "
-             "(a + more_a)(g + more_g), once for the lower bounds and once for the upper. A diagonal has the extremes of its blocks."),
+             "(a + more_a)(g + more_g), once for the lower bounds and once for the upper. A diagonal has the extremes of its "
+             "blocks."),
 )

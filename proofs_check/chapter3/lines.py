@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def followed(given: Sequence[str], lines: Sequence[Line], shapes: Mapping[str, t
             for *chain, result in line.products:
                 sizes = [(shapes or {})[name] for name in chain]
                 found = sizes[0][0], sizes[-1][1]
-                if any(left[1] != right[0] for left, right in zip(sizes, sizes[1:], strict=False)) or found != (shapes or {})[result]:
+                if any(left[1] != right[0] for left, right in itertools.pairwise(sizes)) or found != (shapes or {})[result]:
                     return Outcome(f"line {line.number}: {' '.join(chain)} with {sizes} is no {result}")
         return Outcome(detail=f"{steps} steps")
     return claim

@@ -24,13 +24,16 @@ class Setting:
         self.W = self.matrix()
 
     def matrix(self):
+        """A random (I, D)."""
         return self.field.matrix(self.I, self.D)
 
     def f(self, W):
+        """The loss."""
         h = self.field.columns(W * self.a)
         return dot(h, self.Q * h) / 2 + dot(self.c, h)
 
     def a_t(self, t):
+        """(D, 1)."""
         return self.field.build(self.D, 1, lambda i, _: self.a[i, t])
 
     def Dh(self):
@@ -38,10 +41,12 @@ class Setting:
         return self.Q * self.field.columns(self.W * self.a) + self.c
 
     def Dh_t(self, t):
+        """(I, 1)."""
         Dh = self.Dh()
         return self.field.build(self.I, 1, lambda i, _: Dh[t * self.I + i, 0])
 
     def G(self, t, u):
+        """(I, I): G_tu."""
         return self.field.build(self.I, self.I, lambda i, k: self.Q[t * self.I + i, u * self.I + k])
 
 
@@ -120,7 +125,8 @@ STATEMENTS = (
         checks=(over_Q(repeats=3), mod_p(lambda n: 6)),
         mutants=(Form("G_t′t", hessian(G_transposed=True)), Form("G_tt′ ⊗ A_tt′", hessian(swapped=True)),
                  Form("t = t′ alone", hessian(diagonal=True)), Form("vec by rows", hessian(rows=True))),
-        hypotheses=("f twice differentiable in h: no kink of a ReLU or pool at the point", "f depends on the h of this example alone"),
+        hypotheses=("f twice differentiable in h: no kink of a ReLU or pool at the point", "f depends on the h of this example "
+                                                                                           "alone"),
         note="For any f: both sides depend on its second derivatives at one point, since h is affine in W. G_tt′ for G_t′t is "
              "another matrix: (i, i′) belongs to h_it and h_i′t′.", long=True),
     Statement(

@@ -107,10 +107,12 @@ def gradient(problem, params, rows=None):
 
 
 def entries(layers):
+    """All entries of parameters or gradients, as a list."""
     return [entry for tensor in nets.tensors(layers) for entry in np.ravel(tensor)]
 
 
 def distance2(v, w):
+    """‖v − w‖²."""
     return sum((a - b)**2 for a, b in zip(v, w, strict=True))
 
 
@@ -146,7 +148,8 @@ def traced(make, K, beta, scale=1):
             for rows in problem.batches if k < K else ():
                 batch = nets.Batch(problem.data.x[[*rows]], problem.data.y[[*rows]])
                 new, new_state, _ = METHOD.step(problem.model, params, state, batch, hyper)
-                if distance2(gradient(problem, new)[1], full) > problem.L**2 * distance2(entries(new), entries(params)) * (1 + TINY):
+                moved = distance2(entries(new), entries(params))
+                if distance2(gradient(problem, new)[1], full) > problem.L**2 * moved * (1 + TINY):
                     against.append("L is no Lipschitz constant")
                 later.append((new, new_state))
             f, square = f + loss, square + sum(entry**2 for entry in full)
@@ -188,7 +191,8 @@ def theorem(by_m=False, noise=1, first=2, scale=1):
                 left = ball(sum(step.square for step in steps[:K])) / K
                 right = bound(problem, steps[:K], beta, by_m, noise, first)
                 if not left <= right * (1 + ball(TINY)):
-                    return Outcome(f"{problem.name}, λ_A = λ_G = {problem.lam}, m = {len(problem.batches[0])}, β = {beta}, K = {K}: "
+                    return Outcome(f"{problem.name}, λ_A = λ_G = {problem.lam}, m = {len(problem.batches[0])}, β = {beta}, K = "
+                                   f"{K}: "
                                    f"{left.str(3, radius=False)} > {right.str(3, radius=False)}")
         return Outcome(detail="every sequence of mini-batches of three problems, K up to 2, 4, 4, three β")
     return claim
@@ -296,6 +300,7 @@ def summed(growing=True, left=1):
 
 
 def draw_parts(rng):
+    """Weights that grow, or now and then do not, and values."""
     return simple(rng) + 1, simple(rng, sign=rng.random() < 0.3), simple(rng), *(simple(rng) for _ in range(4)), simple(rng) + 1
 
 
@@ -328,7 +333,7 @@ def large(without=False, one=1):
 
 
 def small(last=6, noise=1):
-    """(K − K^β) N ≤ noise (K − b) I for K = 2 … last: N = Σ_(k<K) k^(−β)/(2 − k^(−β)), b = (K−1)^β/(2 − (K−1)^(−β)), I from below."""
+    """(K − K^β) N ≤ noise (K − b) I for K = 2 … last, N = Σ_(k<K) k^(−β)/(2 − k^(−β)), b = w_(K−1), I the integral from below."""
     def claim():
         for K, beta in itertools.product(range(2, last + 1), exponents()):
             N = sum((arb(k)**-beta / (2 - arb(k)**-beta) for k in range(1, K)), arb(0))
@@ -367,15 +372,19 @@ def step_length(p=100, digits=220):
 STATEMENTS = (
     Statement(
         "R.Thm.4", "Section 3.6",
-        Form("(1/K) Σ_{k<=K} E‖∇f(θ_k)‖² <= 2L(M_f − f_low)(κ̄²/κ̲²) K^(β−1) + (σ²/((1 − β)m)) (K^(−β) − K^(−1))", theorem(by_m=True)),
+        Form("(1/K) Σ_{k<=K} E‖∇f(θ_k)‖² <= 2L(M_f − f_low)(κ̄²/κ̲²) K^(β−1) + (σ²/((1 − β)m)) (K^(−β) − K^(−1))",
+             theorem(by_m=True)),
         checks=(claimed(Status.EMPIRICAL, "the bound along runs of Algorithm 10; every assumption checked on the traces"),),
         mutants=(Form("without noise", theorem(noise=0)), Form("L for 2L", theorem(first=1)),
                  Form("half a Lipschitz constant", theorem(scale=Fraction(1, 2)))),
-        hypotheses=("Assumptions 5 to 7", "α_k = κ̲ k^(−β)/(Lκ̄²), β ∈ (1/2, 1)", "M_f >= E f(θ_k) for all k, which the text does not say",
+        hypotheses=("Assumptions 5 to 7", "α_k = κ̲ k^(−β)/(Lκ̄²), β ∈ (1/2, 1)", "M_f >= E f(θ_k) for all k, which the text does "
+                                                                                  "not say",
                     "σ² bounds the variance of the mini-batch gradient (Assumption 6 b)"),
         repaired=Form("the same with σ²/(1 − β) for σ²/((1 − β)m)", theorem()), errata=(15, 21, 42), long=True,
-        note="m counts twice: refuted by Algorithm 10 itself on a net of one bias (targets ±2, inputs 0, four draws a step, large λ; "
-             "E(b_2)² = σ² = b_1² = 1, and E f(θ_k) never exceeds f(θ_1)). Repaired it is proved, parts 1 to 5; K = 1 on that net attains it as λ grows. Assumption 5 leaves "
+        note="m counts twice: refuted by Algorithm 10 itself on a net of one bias (targets ±2, inputs 0, four draws a step, large "
+             "λ; "
+             "E(b_2)² = σ² = b_1² = 1, and E f(θ_k) never exceeds f(θ_1)). Repaired it is proved, parts 1 to 5; K = 1 on that net "
+             "attains it as λ grows. Assumption 5 leaves "
              "nets of one layer alone, and with the thesis' p = 100 the steps are below 10^(−220)/L (part 7)."),
     Statement(
         "R.Thm.4/1", "Section 3.6, proof of Theorem 4: \"AS.4 in Wang et al. is satisfied\"",
@@ -393,14 +402,16 @@ STATEMENTS = (
              "textbook", {"inequality": descent(), "traces": on_traces()}),
         checks=(on("inequality", certified(
             Term(1, (DESCENT_LEMMA,), lambda *_: 1), Term(1, ("L > 0", "high^2 S - noise >= 0"), lambda L, a, *_: a),
-            Term(1, ("L > 0", "high gHg - HgHg >= 0"), lambda L, a, *_: a), Term(1, ("a > 0", "2 - c > 0", "gHg - low G >= 0"), lambda *_: 1),
+            Term(1, ("L > 0", "high gHg - HgHg >= 0"), lambda L, a, *_: a),
+            Term(1, ("a > 0", "2 - c > 0", "gHg - low G >= 0"), lambda *_: 1),
             Term(1, ("a > 0", "gHg >= 0", SHORT), lambda *_: 1))),
             on("inequality", hunted(draw_descent)), on("traces", claimed(Status.EMPIRICAL, "means on the traces of Theorem 4"))),
         mutants=(Form("(2 − c/2)α_kκ̲", {"inequality": descent(whole=4)}), Form("without Lα_kκ̄ <= c",
                                                                                   {"inequality": descent(without=(SHORT,))}),
                  Form("without κ̲I <= H", {"inequality": descent(without=("gHg - low G >= 0",))}),
                  Form("3α_kκ̲ on the traces", {"traces": on_traces(half=30)})),
-        hypotheses=("∇f has Lipschitz constant L", "E g = ∇f, E‖g − ∇f‖² <= σ²", "κ̲I <= H_k <= κ̄I", "Lα_kκ̄ <= (κ̲/κ̄) k^(−β) <= k^(−β) = c"),
+        hypotheses=("∇f has Lipschitz constant L", "E g = ∇f, E‖g − ∇f‖² <= σ²", "κ̲I <= H_k <= κ̄I", "Lα_kκ̄ <= (κ̲/κ̄) k^(−β) <= "
+                                                                                                      "k^(−β) = c"),
         sharpness=(on("inequality", attained_at(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, Fraction(-1, 2))),), long=True,
         note="Attained where κ̲ = κ̄ and Lα_kκ̄ = c; the ½ for k = 1 alone."),
     Statement(
@@ -411,7 +422,8 @@ STATEMENTS = (
                 on("three", certified(*(Term(1, names, lambda *_: 1) for names in (
                     ("w1 > 0", "u1 >= 0"), ("d2 >= 0", "u2 >= 0"), ("d3 >= 0", "u3 >= 0"), ("w1 > 0", "v >= 0"),
                     ("d2 >= 0", "v >= 0"), ("d3 >= 0", "v >= 0"))))), on("three", hunted(draw_parts))),
-        mutants=(Form("w_K F_K at the end", {"identity": by_parts(shift=1)}), Form("w of any order", {"three": summed(growing=False)}),
+        mutants=(Form("w_K F_K at the end", {"identity": by_parts(shift=1)}),
+                 Form("w of any order", {"three": summed(growing=False)}),
                  Form("half of it", {"three": summed(left=2)})),
         note="Three terms; the identity is for any K. Attained where E f stays at M_f and falls to f_low in step K alone."),
     Statement(
@@ -419,13 +431,16 @@ STATEMENTS = (
         Form("Σ_{k=1}^K k^(−β) <= (K^(1−β) − 1)/(1 − β) = K (K^(−β) − K^(−1))/(1 − β)", power_sum()),
         checks=(claimed(Status.BALL, "sums in ball arithmetic"),),
         mutants=(Form("from k = 2, (K^(1−β) − 2)/(1 − β)", power_sum(first=2, less=2)),),
-        repaired=Form("Σ_{k=1}^K k^(−β) <= (K^(1−β) − β)/(1 − β), or the printed bound for the sum from k = 2", power_sum(less=None)),
+        repaired=Form("Σ_{k=1}^K k^(−β) <= (K^(1−β) − β)/(1 − β), or the printed bound for the sum from k = 2",
+                      power_sum(less=None)),
         hypotheses=("β ∈ (1/2, 1)",), pinned="β for 1 is attained at K = 1",
-        note="False for every K: the integral from 1 to K bounds the terms from k = 2. The theorem survives, by part 5; who wants the short "
+        note="False for every K: the integral from 1 to K bounds the terms from k = 2. The theorem survives, by part 5; who wants "
+             "the short "
              "proof has to write K^(−β) − βK^(−1)."),
     Statement(
         "R.Thm.4/5", "Section 3.6; why K^(−β) − K^(−1) is enough all the same",
-        Form("Σ_{k<=K} G_k <= K^β + S (K^(1−β) − 1)/(1 − β) where 0 <= G_k <= F_k <= 1 and F_(k+1) <= F_k − k^(−β)(2 − k^(−β))G_k + "
+        Form("Σ_{k<=K} G_k <= K^β + S (K^(1−β) − 1)/(1 − β) where 0 <= G_k <= F_k <= 1 and F_(k+1) <= F_k − k^(−β)(2 − k^(−β))G_k "
+             "+ "
              "k^(−2β)S", {"large K": large(), "small K": small()}),
         checks=(on("large K", certified(Term(1, ("u^2 - 3u + 1 >= 0",), lambda *_: 1))),
                 on("small K", claimed(Status.BALL, "two bounds mixed, in ball arithmetic"))),
@@ -433,8 +448,10 @@ STATEMENTS = (
                  Form("half the noise", {"small K": small(noise=arb(1) / 2)}), Form("K up to 5", {"small K": small(last=5)})),
         hypotheses=("units C = 2Lκ̄²/κ̲², F_k = C(E f(θ_k) − f_low), G_k = E‖∇f(θ_k)‖², S = σ², all over C(M_f − f_low)",
                     "F_k >= G_k from E‖∇f‖² <= 2L(E f − f_low), the last hypothesis from part 2 with c = k^(−β)"),
-        note="G_k <= w_k(F_k − F_(k+1)) + k^(−β)S/(2 − k^(−β)) with w_k = k^β/(2 − k^(−β)), which grow. Large K: G_1 <= 1, and from "
-             "k = 2 the sum is at most w_K + S (K^(1−β) − 1)/(1 − β); 1 + w_K <= K^β if K^β >= (3 + √5)/2. Small K: the sum is at most K, "
+        note="G_k <= w_k(F_k − F_(k+1)) + k^(−β)S/(2 − k^(−β)) with w_k = k^β/(2 − k^(−β)), which grow. Large K: G_1 <= 1, and "
+             "from "
+             "k = 2 the sum is at most w_K + S (K^(1−β) − 1)/(1 − β); 1 + w_K <= K^β if K^β >= (3 + √5)/2. Small K: the sum is at "
+             "most K, "
              "and at most w_(K−1) + S Σ_{k<K} k^(−β)/(2 − k^(−β)); a mean of the two is below the bound. K = 1: G_1 <= 1."),
     Statement(
         "R.Thm.4/6", "Section 3.6, last sentence of Theorem 4",
