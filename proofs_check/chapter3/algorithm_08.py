@@ -86,7 +86,7 @@ def statement(number, scaled, where, text, errata, note):
             Form("no damping ever", {"runs": runs(always=True, **of_lines)})),
         hypotheses=("0 < μ₁ < 1, μ₂ > 0", *(() if scaled else ("H positive definite",))),
         repaired=Form("the same for (s, y) ≠ (0, 0)", {"lines": lines(**of_lines), "weight": weight(), "runs": runs(**of_lines)}),
-        errata=errata, note=note)
+        errata=errata, note=note, long=True)
 
 
 STATEMENTS = (

@@ -1,7 +1,7 @@
 """R (3.4) to (3.9): from the sum over pairs of positions to one Kronecker product, over positions and over examples.
 
 What "≈" leaves out is an identity: the mean of U_t ⊗ V_t less the product of the means is the mean of (U_t − Ū) ⊗ (V_t − V̄).
-Sizes: n positions (or examples), factors of 2 × 2 and 3 × 3; from n = 200 on factors of 4 × 4.
+Sizes: n positions (or examples), factors of 2 × 2 and 3 × 3.
 """
 
 import itertools
@@ -12,8 +12,7 @@ from ..statement import Form, Statement
 
 def drawn(field, n):
     """n symmetric matrices U_t and V_t each."""
-    sizes = (2, 3) if n < 100 else (4, 4)
-    return [[field.symmetric(size) for _ in range(n)] for size in sizes]
+    return [[field.symmetric(size) for _ in range(n)] for size in (2, 3)]
 
 
 def summed(matrices):

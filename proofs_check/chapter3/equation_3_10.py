@@ -26,7 +26,7 @@ STATEMENTS = (
         checks=(over_Q(), mod_p(lambda n: 80)),
         mutants=(Form("H_G ⊗ H_A", step(swapped=True)), Form("H_A not symmetric", step(symmetric=False)),
                  Form("the Hessian is H_A ⊗ H_G", step(inverse=False))),
-        hypotheses=("H_A symmetric",), errata=(24,),
+        hypotheses=("H_A symmetric",), errata=(24,), long=True,
         note="vec stacks columns. The sentence before it calls H_A ⊗ H_G the approximation of the Hessian; it is that of its "
              "inverse."),
 )

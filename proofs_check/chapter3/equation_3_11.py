@@ -54,7 +54,7 @@ STATEMENTS = (
                 on("definite", claimed(Status.SAMPLED, "exact updates of small matrices"))),
         mutants=(Form("−ρyyᵀ in B⁺", {"update": updates(sign=-1)}), Form("H⁺y = −s", {"update": updates(secant=False)}),
                  Form("definite for any sᵀy ≠ 0", {"definite": definite(positive=False)})),
-        hypotheses=("sᵀy > 0", "H positive definite"),
+        hypotheses=("sᵀy > 0", "H positive definite"), long=True,
         note="H is H_G, without its index in the print. The inverse of B⁺ of Lemma 5's proof, and H⁺y = s."),
     Statement(
         "R.Eq.3.16", "Section 3.6, proof of Lemma 6",
