@@ -1,8 +1,8 @@
 """R Assumption 5: which nets have a gradient that is Lipschitz everywhere. Those of one layer; none with two.
 
 Two layers: let z = v(φ(w) − φ(0)) with v the outer weight. From w = 0 to w = c/v it moves by about cφ′(0), hence ∂f/∂w =
-ℓ′(z)vφ′(w) by about v(ℓ′(cφ′(0)) − ℓ′(0))φ′(0): v²/c times the way, for every φ with a slope and every loss that is not linear. One layer: the
-Hessian is E σ(1 − σ)āāᵀ, and σ(1 − σ) ≤ 1/4.
+ℓ′(z)vφ′(w) by about v(ℓ′(cφ′(0)) − ℓ′(0))φ′(0): v²/c times the way, for every φ with a slope and every loss that is not linear.
+One layer: the Hessian is E σ(1 − σ)āāᵀ, and σ(1 − σ) ≤ 1/4.
 """
 
 import itertools

@@ -16,17 +16,17 @@ def updates(count=1, sign=1, secant=True, oldest=False):
     """
     def pairs(field, n):
         H = field.symmetric(n)
-        B, eye, first = H.inv(), field.eye(n), None
+        B, eye, used = H.inv(), field.eye(n), []
         for _ in range(count if n < 100 else min(count, 3)):
             s, y = field.vector(n), field.vector(n)
-            first = first or (s, y)
+            used.append((s, y))
             rho, Bs = 1 / dot(s, y), B * s
             H = (eye - rho * outer(s, y)) * H * (eye - rho * outer(y, s)) + rho * outer(s, s)
             B = B - outer(Bs, Bs) * (1 / dot(s, Bs)) + outer(y, y) * (sign * rho)
             yield B * H, eye
             yield H * y, s if secant else -s
         if oldest:
-            yield H * first[1], first[0]
+            yield H * used[0][1], used[0][0]
     return pairs
 
 

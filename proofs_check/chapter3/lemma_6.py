@@ -6,6 +6,7 @@ H_G is I/λ_G updated by at most p damped pairs, so that the lemma is Lemma 5 ap
 """
 
 import random
+from typing import Any
 
 from ..checks import Inequality, Outcome, Term, certified, claimed, mod_p, on, over_Q
 from ..statement import Form, Statement, Status
@@ -70,7 +71,8 @@ def runs(zero=False, bounds=kappas, mu1s=RATIONAL, passed=False):
 
 def against_bounds(raw, p, mu1, lam, kappa, passed):
     """What contradicts the bounds along a sequence of pairs, or an empty text."""
-    n, memory = len(raw[0][0]), []
+    n = len(raw[0][0])
+    memory: list[Any] = []
     H = common.identity(n, 1 / lam)
     for k, (s, y) in enumerate(raw, 1):
         memory = [*memory, common.dp_dlm(s, y, H, mu1, lam) if passed else common.dpi_dlm(s, y, mu1, lam)][-p:]

@@ -307,7 +307,7 @@ def draw_parts(rng):
 def exponents():
     """β between 1/2 and 1 as balls that cover it."""
     for i in range(32, 64):
-        yield arb(Fraction(2 * i + 1, 128).numerator) / 128 + arb(0, 1 / 128)
+        yield (arb(i) / 64).union(arb(i + 1) / 64)
 
 
 def power_sum(first=1, less=1):
