@@ -3,6 +3,7 @@
 import itertools
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 from ..checks import Outcome, claimed, not_checkable
 from ..statement import Form, Statement, Status
@@ -34,7 +35,7 @@ def at(polynomial, layer):
     """A polynomial's value for a layer (J, I, |𝒯|) at the thesis' sizes."""
     J, I, area = layer
     values = THESIS | {"J": J, "I": I, "P": area}
-    order = [values[name] for name in ("m", "P", "I", "J", "K", "p", "t", "t1", "t2")]
+    order: list[Any] = [values[name] for name in ("m", "P", "I", "J", "K", "p", "t", "t1", "t2")]
     value = Fraction(0)
     for powers, c in zip(polynomial.monoms(), polynomial.coeffs(), strict=True) if polynomial != 0 else ():
         value += int(c) * prod(Fraction(x)**int(power) for x, power in zip(order, powers, strict=True))

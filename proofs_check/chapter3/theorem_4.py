@@ -18,7 +18,7 @@ from flint import arb
 
 from ... import nets
 from ...reference import METHODS
-from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, on, over_Q, simple
+from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, not_checkable, on, over_Q, simple
 from ..statement import Form, Statement, Status
 
 METHOD = METHODS["kbfgs_l_exact"]
@@ -467,4 +467,8 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "the constants of Lemmas 6 and 7, whole numbers compared"),),
         mutants=(Form("p = 1", step_length(p=1)), Form("p = 50", step_length(p=50)), Form("10^(−240)", step_length(digits=240))),
         note="No float64 parameter moves in such a step. The best constants (Lemma 6, part 1) leave about 10^(−65)."),
+    Statement(
+        "R.Thm.4/8", "Section 3.6, last sentence",
+        Form("Theorems 2.5 and 2.6 of Wang et al. hold for Algorithm 10 as well", None),
+        checks=(not_checkable("the text does not print them"),)),
 )

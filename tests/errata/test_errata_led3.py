@@ -51,3 +51,18 @@ def test_err_new_c2_step_of_k_bfgs_l_is_not_bounded_by_the_printed_terms():
         middle, outer = (2 * p) ** 2 * D, 2 * (2 * p) * I * D
         assert (middle > outer) == more
         assert Fraction(middle, p * I * D) == Fraction(4 * p, I), "no constant times p I J Δ bounds it for all p"
+
+
+def test_err_new_c3_the_pair_contains_the_steps_of_later_layers():
+    """Where W_2 alone moves h_1 stands still, and its gradient does not."""
+    model = nets.mlp((1, 1, 1), ("linear", "linear"), "mse")
+    with precision(200):
+        x, y = of_bits([[0]]), of_bits([[3]])
+
+        def at(v):
+            params = Layer(of_bits([[1]]), of_bits([1])), Layer(of_bits([[v]]), of_bits([0]))
+            tape = nets.forward(model, params, x)
+            return tape.h[0][0, 0, 0], nets.pre_gradients(model, params, tape, y)[0][0, 0, 0]
+        (h, g), (h_new, g_new) = at(1), at(2)
+        assert h_new - h == 0
+        assert g_new - g == 2 * (2 - 3) - 1 * (1 - 3), "0 if y were G s"
