@@ -9,7 +9,7 @@ updates matrices exactly and compares spectral norms.
 from fractions import Fraction
 
 from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, on, over_Q, simple
-from ..fields import outer
+from ..fields import dot, outer
 from ..statement import Form, Statement, Status
 from . import common
 from .common import Q
@@ -234,6 +234,48 @@ def draw_best(rng):
     return beta, mu2, r, t, *rng.choice([(p, q), (simple(rng, sign=True), simple(rng, sign=True))]), y1, y2
 
 
+BEST_H = ("eta", "mu2", "r", "t", "p", "q", "y1", "y2")
+
+
+def best_H(constant=1, without=()):
+    """‖H⁺‖ ≤ t, the larger root of μ₂t² − (1 + η/μ₃)t + η: letters as in `best`, H ≤ ηI; then z = (0, q − y2 p/y1); times y1²."""
+    hypotheses = {
+        "eta > 0": lambda eta, mu2, r, t, p, q, y1, y2: eta, "y1 > 0": lambda eta, mu2, r, t, p, q, y1, y2: y1,
+        "t - eta > 0": lambda eta, mu2, r, t, p, q, y1, y2: t - eta, "t > 0": lambda eta, mu2, r, t, p, q, y1, y2: t,
+        "sy - mu2 ss >= 0": lambda eta, mu2, r, t, p, q, y1, y2: y1 - mu2,
+        "r sy - yy >= 0": lambda eta, mu2, r, t, p, q, y1, y2: r * y1 - y1 * y1 - y2 * y2,
+        "root >= 0": lambda eta, mu2, r, t, p, q, y1, y2: mu2 * t * t - (1 + eta * r) * t + constant * eta,
+    }
+    return Inequality(BEST_H, {name: value for name, value in hypotheses.items() if name not in without},
+                      lambda eta, mu2, r, t, p, q, y1, y2:
+                      t * y1 * y1 * (p * p + q * q) - eta * (y1 * q - y2 * p) * (y1 * q - y2 * p) - y1 * p * p)
+
+
+def draw_best_H(rng):
+    """Points near the root, x where the form is smallest."""
+    y1, y2, eta = Fraction(rng.randint(1, 12), 6), simple(rng, sign=True), Fraction(rng.randint(1, 12), 4)
+    mu2, r = y1 * rng.choice([1, 1, Fraction(1, 2)]), (y1 * y1 + y2 * y2) / y1 * rng.choice([1, 1, 2])
+    middle = 1 + eta * r
+    t = Fraction(int(500 * float((float(middle) + float(middle**2 - 4 * eta * mu2) ** 0.5) / float(mu2))) + 1, 1000)
+    x = rng.choice([((t - eta) * y1, -eta * y2), (simple(rng, sign=True), simple(rng, sign=True))])
+    return eta, mu2, r, t, *x, y1, y2
+
+
+def forms(z=True, secant=1):
+    """xᵀB⁺x and xᵀH⁺x in the numbers that the inequalities are about, and zᵀz in inner products."""
+    def pairs(field, n):
+        H, s, y, x = field.symmetric(n), field.vector(n), field.vector(n), field.vector(n)
+        B, eye = H.inv(), field.eye(n)
+        rho, Bs = 1 / dot(s, y), B * s
+        H_new = (eye - rho * outer(s, y)) * H * (eye - rho * outer(y, s)) + rho * outer(s, s)
+        yield dot(x, B * x) - dot(x, Bs)**2 / dot(s, Bs) + secant * rho * dot(x, y)**2, dot(x, H_new.inv() * x)
+        turned = x - y * (rho * dot(s, x)) if z else x - s * (rho * dot(y, x))
+        yield dot(x, H_new * x), dot(turned, H * turned) + rho * dot(s, x)**2
+        yield dot(s, y)**2 * dot(turned, turned), (dot(s, y)**2 * dot(x, x) - 2 * dot(s, y) * dot(x, y) * dot(s, x)
+                                                   + dot(y, y) * dot(s, x)**2)
+    return pairs
+
+
 POSITIVE = "sᵀy > 0 and H positive definite, which the text has at (2.6) and for damped pairs"
 
 STATEMENTS = (
@@ -305,4 +347,24 @@ STATEMENTS = (
         sharpness=(attained_at(1, Fraction(2, 3), Fraction(4, 3), 2, 1, 2, Fraction(2, 3), Fraction(2, 3)),),
         note="B ↦ B − Bssᵀ B/sᵀBs is monotone (a minimum over a of (x − as)ᵀB(x − as)), so that B = ‖B‖ I is the worst case; it "
              "attains t = 2 with s = (1, 0), y = (2/3, 2/3), B = I, where the lemma has 7/3."),
+    Statement(
+        "R.Lem.5/5", "not printed: the best bound on ‖H⁺‖",
+        Form("‖H⁺‖ <= t, the larger root of μ₂t² − (1 + ‖H‖/μ₃)t + ‖H‖ = 0", best_H()),
+        checks=(certified(Term(1, (), lambda eta, mu2, r, t, p, q, y1, y2: (t - eta) * y1 * q + eta * y2 * p),
+                          Term(1, ("y1 > 0", "root >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: p),
+                          Term(1, ("y1 > 0", "sy - mu2 ss >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: t * p),
+                          Term(1, ("t > 0", "eta > 0", "r sy - yy >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: p),
+                          factor=("t - eta > 0",)), hunted(draw_best_H, 500)),
+        mutants=(Form("… + 2‖H‖", best_H(constant=2)), Form("without sᵀs/sᵀy <= 1/μ₂", best_H(without=("sy - mu2 ss >= 0",))),
+                 Form("without yᵀy/sᵀy <= 1/μ₃", best_H(without=("r sy - yy >= 0",)))),
+        hypotheses=(POSITIVE,),
+        sharpness=(attained_at(1, Fraction(2, 3), Fraction(5, 6), 2, 2, -1, Fraction(2, 3), Fraction(1, 3)),),
+        note="Attained by t = 2, s = (1, 0), y = (2/3, 1/3), H = I, where part 3 has 2.75 and the lemma 6.0."),
+    Statement(
+        "R.Lem.5/6", "Section 3.6: what the inequalities of Lemma 5 are about",
+        Form("xᵀB⁺x = xᵀBx − (sᵀBx)²/sᵀBs + (yᵀx)²/sᵀy, xᵀH⁺x = zᵀHz + (sᵀx)²/sᵀy with z = x − ρy(sᵀx)", forms()),
+        checks=(over_Q(), mod_p(lambda n: 8 * n + 40)),
+        mutants=(Form("z = x − ρs(yᵀx)", forms(z=False)), Form("−(yᵀx)²/sᵀy", forms(secant=-1)),
+                 Form("2(yᵀx)²/sᵀy", forms(secant=2))),
+        note="The reduction of both norms to inner products, for vectors of any length.", long=True),
 )
