@@ -9,7 +9,7 @@ import itertools
 
 from flint import arb
 
-from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, on
+from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, on, proved_by_z3
 from ..statement import Form, Statement, Status
 
 
@@ -80,7 +80,7 @@ STATEMENTS = (
         Form("f is C¹, bounded from below, and ∇f has a Lipschitz constant L on all of R^d: logistic regression, "
              "L = ¼ λ_max(E āāᵀ)",
              {"hessian": curvature(), "net": one_layer()}),
-        checks=(on("hessian", certified(Term(1, (), lambda s: 2 * s - 1))),
+        checks=(on("hessian", certified(Term(1, (), lambda s: 2 * s - 1))), on("hessian", proved_by_z3()),
                 on("net", claimed(Status.SAMPLED, "differences of gradients on a grid, in ball arithmetic"))),
         mutants=(Form("L = λ_max(E āāᵀ)/5", {"net": one_layer(wrong=True)}), Form("5σ(1 − σ) <= 1", {"hessian": curvature(5)}),
                  *(Form(f"two layers: {name}", {"net": two_layers(name)}) for name in TWO_LAYERS)),

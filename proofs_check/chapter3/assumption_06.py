@@ -2,7 +2,7 @@
 
 import itertools
 
-from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, on
+from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, on, proved_by_z3
 from ..statement import Form, Statement, Status
 from .common import Q
 
@@ -54,7 +54,7 @@ STATEMENTS = (
         checks=(on("unbiased", claimed(Status.EXACT_Q, "all mini-batches of three examples")),
                 on("variance", certified(Term(1, ("largest - aa >= 0",), lambda *_: 1), Term(1, ("aa >= 0", "1 - r^2 >= 0"),
                                                                                             lambda *_: 1))),
-                on("least squares", claimed(Status.EXACT_Q, "three examples, one weight"))),
+                on("variance", proved_by_z3()), on("least squares", claimed(Status.EXACT_Q, "three examples, one weight"))),
         mutants=(Form("an epoch's permutation", {"unbiased": unbiased(independent=False, m=1)}),
                  Form("least squares, σ² = 10¹²", {"least squares": variance(10**12, 10**9)}),
                  Form("half of max ‖ā‖²", {"variance": logistic(over=2)}), Form("residuals of any size", {"variance": logistic(

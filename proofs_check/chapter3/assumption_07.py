@@ -2,7 +2,7 @@
 
 from flint import arb
 
-from ..checks import Inequality, Outcome, Term, certified, claimed, hunted, on, simple
+from ..checks import Inequality, Outcome, Term, certified, claimed, hunted, on, refuted_at, simple
 from ..statement import Form, Statement, Status
 
 
@@ -63,7 +63,10 @@ STATEMENTS = (
              "net": bounded(2, normalized(5))}),
         checks=(on("inequality", certified(Term(1, ("n r - a^2 >= 0",), lambda *_: 1), Term(1, ("n > 0", "n + 1 - a^2 - r = 0"),
                                                                                            lambda *_: 1))),
-                on("inequality", hunted(draw)), on("net", claimed(Status.SAMPLED, "inputs in ball arithmetic"))),
+                on("inequality", hunted(draw)), on("inequality", refuted_at(1, 5, 100)), on("net", claimed(Status.SAMPLED, "inputs "
+                                                                                                                           "in "
+                                                                                                                           "ball "
+                                                                                                                           "arithmetic"))),
         mutants=(Form("with a trained scale γ", {"net": bounded(2, normalized(5, scaled=True))}),
                  Form("√((N − 1)/2)", {"inequality": batch(2)}), Form("any mean square", {"inequality": batch(square=False)})),
         note="Over N|𝒯| numbers for a convolution. A scale and a shift that are trained, as in batch normalisation, unbound them "

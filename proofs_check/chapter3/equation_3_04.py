@@ -68,6 +68,18 @@ def one_product(power=1):
     return pairs
 
 
+def gradient(residual=True, weight=1):
+    """Σ_t a_t ⊗ 𝒟h_t = (Σ_t a_t) ⊗ (mean of 𝒟h_t), and Σ_t (a_t − ā) ⊗ (𝒟h_t − mean) besides."""
+    def pairs(field, n):
+        a, Dh = ([field.vector(size) for _ in range(n)] for size in (2, 3))
+        a_b, Dh_b = mean(field, a), mean(field, Dh)
+        right = field.kron(summed(a), Dh_b) * weight
+        if residual:
+            right = right + summed([field.kron(u - a_b, v - Dh_b) for u, v in zip(a, Dh, strict=True)])
+        yield summed(krons(field, a, Dh)), right
+    return pairs
+
+
 def examples(weight=1, sums=True, exact=False):
     """(3.7) to (3.9): E_n of products and the product A ⊗ G of E_n[Σ_t A_tt] and E_n[mean of G_tt], and what that leaves out."""
     def pairs(field, n):
@@ -138,6 +150,13 @@ STATEMENTS = (
         note="The second line equals the first; ≈ leaves out Σ_t (A_tt − Ā) ⊗ (G_tt − Ḡ). A sum for A and a mean for G: the other "
              "way "
              "round would be the same product."),
+    Statement(
+        "R.Eq.3.6/1", "Section 3.2.2, below (3.6)",
+        Form("vec(𝒟W) ≈ (Σ_t a_t) ⊗ (mean of 𝒟h_t), up to Σ_t (a_t − ā) ⊗ (𝒟h_t − mean)", gradient()),
+        checks=(over_Q(), mod_p(total)),
+        mutants=(Form("=, nothing left out", gradient(residual=False)), Form("twice", gradient(weight=2)),
+                 Form("its negative", gradient(weight=-1))),
+        note="\"Similarly … a single Kronecker approximation for the gradient\": no algorithm of the thesis uses it."),
     Statement(
         "R.Eq.3.7", "Section 3.2.2, Case 2",
         Form("∂²f/∂vec(W)² = E_n[∂²f(n)/∂vec(W)²] ≈ E_n[(Σ_t A_tt(n)) ⊗ (mean of G_tt(n))]", hessian_of_a_mean()),

@@ -8,7 +8,21 @@ updates matrices exactly and compares spectral norms.
 
 from fractions import Fraction
 
-from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, on, over_Q, simple
+from ..checks import (
+    Inequality,
+    Outcome,
+    Term,
+    attained_at,
+    certified,
+    claimed,
+    hunted,
+    mod_p,
+    on,
+    over_Q,
+    proved_by_z3,
+    refuted_at,
+    simple,
+)
 from ..fields import dot, outer
 from ..statement import Form, Statement, Status
 from . import common
@@ -276,6 +290,8 @@ def forms(z=True, secant=1):
     return pairs
 
 
+NO_VECTORS = refuted_at(1, 1, 1, 1, 1, 1, 1, 1, 1, -2, 6)
+"""Inner products that no vectors have: their Gram determinant is negative."""
 POSITIVE = "sᵀy > 0 and H positive definite, which the text has at (2.6) and for damped pairs"
 
 STATEMENTS = (
@@ -284,7 +300,8 @@ STATEMENTS = (
         Form("if sᵀs/sᵀy <= 1/μ₂ and yᵀy/sᵀy <= 1/μ₃, then ‖B⁺‖ <= ‖B‖ + 1/μ₃ and ‖H⁺‖ <= (1 + 1/√(μ₂μ₃))² ‖H‖ + 1/μ₂",
              lemma(runs=runs(positive=False, definite=False))),
         checks=(on("runs", claimed(Status.SAMPLED, "updates in exact numbers, norms compared exactly")),
-                on("B", CERTIFICATE_B), on("B", hunted(draw_B, 500)), on("H", certified(*PRINTED)), on("H", hunted(draw_H, 300))),
+                on("B", CERTIFICATE_B), on("B", hunted(draw_B, 500)), on("H", certified(*PRINTED)), on("H", hunted(draw_H, 300)),
+                on("B", refuted_at(1, 1, 1, 5, 0, 1, 0, 1, 1)), on("H", NO_VECTORS)),
         mutants=(Form("‖B‖ + 1/(2μ₃)", {"runs": runs(B=Q(1, 2))}), Form("(…)²‖H‖/4", {"runs": runs(H=Q(1, 4))}),
                  Form("sᵀy of any sign", {"runs": runs(positive=False)}), Form("H of any signature",
                                                                                  {"runs": runs(definite=False)}),
@@ -299,7 +316,8 @@ STATEMENTS = (
         "R.Lem.5/1", "Section 3.6, proof of Lemma 5, first display",
         Form("‖B − Bssᵀ B/sᵀBs‖ <= ‖B‖", {"upper": less(), "lower": less(upper=False)}),
         checks=(on("upper", certified(Term(1, (), lambda xBx, xBs, sBs: xBs))),
-                on("lower", certified(Term(1, ("xBx sBs - xBs^2 >= 0",), lambda *_: 1)))),
+                on("lower", certified(Term(1, ("xBx sBs - xBs^2 >= 0",), lambda *_: 1))),
+                on("upper", proved_by_z3()), on("lower", proved_by_z3())),
         mutants=(Form("B − 2Bssᵀ B/sᵀBs >= 0", {"lower": less(upper=False, twice=2)}),
                  Form("B + Bssᵀ B/sᵀBs <= B", {"upper": less(twice=-1)}),
                  Form("B indefinite", {"lower": less(upper=False, definite=False)})),
@@ -311,7 +329,8 @@ STATEMENTS = (
         checks=(on("projection", over_Q()), on("projection", mod_p(lambda n: 10)),
                 on("norm", certified(Term(1, ("Gram determinant >= 0",), lambda *_: 1),
                                      Term(1, ("yy >= 0",), lambda xx, ss, yy, sy, xs, xy: xs),
-                                     Term(1, ("xx >= 0",), lambda xx, ss, yy, sy, xs, xy: sy)))),
+                                     Term(1, ("xx >= 0",), lambda xx, ss, yy, sy, xs, xy: sy))),
+                on("norm", refuted_at(1, 1, 2, 1, 0, 1)), on("norm", refuted_at(1, 0, 0, 1, 1, -1))),
         mutants=(Form("ρ = −1/sᵀy", {"projection": projection(sign=-1)}),
                  Form("half of it", {"norm": oblique(wide=1, over=2)}),
                  Form("without the Gram determinant", {"norm": oblique(wide=1, gram=False)})),
@@ -325,7 +344,8 @@ STATEMENTS = (
         checks=(on("runs", claimed(Status.SAMPLED, "updates in exact numbers, norms compared exactly")),
                 on("norm", certified(Term(1, ("Gram determinant >= 0",), lambda *_: 1),
                                      Term(1, ("yy >= 0",), lambda xx, ss, yy, sy, xs, xy: xs))),
-                on("H", certified(*SHARPER)), on("H", hunted(draw_H, 300))),
+                on("H", certified(*SHARPER)), on("H", hunted(draw_H, 300)), on("H", NO_VECTORS),
+                on("norm", refuted_at(1, 1, 2, 1, 0, 1))),
         mutants=(Form("‖H‖/(2μ₂μ₃)", {"runs": runs(grown=False, H=Q(1, 2))}), Form("without 1/μ₂", {"H": of_H(second=0)}),
                  Form("half the norm", {"norm": oblique(over=2)}),
                  Form("without the Gram determinant", {"H": of_H(without=("Gram determinant >= 0",))})),
@@ -340,7 +360,9 @@ STATEMENTS = (
                           Term(1, ("y1 > 0", "y1 > 0", "root >= 0"), lambda beta, mu2, r, t, p, q, y1, y2: q),
                           Term(1, ("y1 > 0", "t > 0", "r sy - yy >= 0"), lambda beta, mu2, r, t, p, q, y1, y2: q),
                           Term(1, ("y1 > 0", "y1 > 0", "beta > 0", "sy - mu2 ss >= 0"),
-                               lambda beta, mu2, r, t, p, q, y1, y2: q), factor=("y1 > 0", "t - y1 > 0")), hunted(draw_best, 500)),
+                               lambda beta, mu2, r, t, p, q, y1, y2: q), factor=("y1 > 0", "t - y1 > 0")), hunted(draw_best, 500),
+                *(refuted_at(1, mu2, r, t, p, 1, Fraction(2, 3), Fraction(2, 3)) for mu2, r, t, p in (
+                    (Fraction(2, 3), Fraction(4, 3), Fraction(4, 3), 1), (10, Fraction(4, 3), 1, 2), (Fraction(2, 3), 0, 1, 2)))),
         mutants=(Form("… + 2‖B‖μ₂", best(constant=2)), Form("without sᵀs/sᵀy <= 1/μ₂", best(without=("sy - mu2 ss >= 0",))),
                  Form("without yᵀy/sᵀy <= 1/μ₃", best(without=("r sy - yy >= 0",)))),
         hypotheses=(POSITIVE, "t >= max(‖B‖, 1/μ₃) is the larger root, since the polynomial is not positive at both"),
@@ -354,7 +376,9 @@ STATEMENTS = (
                           Term(1, ("y1 > 0", "root >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: p),
                           Term(1, ("y1 > 0", "sy - mu2 ss >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: t * p),
                           Term(1, ("t > 0", "eta > 0", "r sy - yy >= 0"), lambda eta, mu2, r, t, p, q, y1, y2: p),
-                          factor=("t - eta > 0",)), hunted(draw_best_H, 500)),
+                          factor=("t - eta > 0",)), hunted(draw_best_H, 500),
+                *(refuted_at(1, mu2, r, Fraction(3, 2), 1, -1, Fraction(2, 3), Fraction(1, 3)) for mu2, r in (
+                    (Fraction(2, 3), Fraction(5, 6)), (10, Fraction(5, 6)), (Fraction(2, 3), 0)))),
         mutants=(Form("… + 2‖H‖", best_H(constant=2)), Form("without sᵀs/sᵀy <= 1/μ₂", best_H(without=("sy - mu2 ss >= 0",))),
                  Form("without yᵀy/sᵀy <= 1/μ₃", best_H(without=("r sy - yy >= 0",)))),
         hypotheses=(POSITIVE,),

@@ -8,7 +8,7 @@ H_G is I/λ_G updated by at most p damped pairs, so that the lemma is Lemma 5 ap
 import random
 from typing import Any
 
-from ..checks import Inequality, Outcome, Term, certified, claimed, mod_p, on, over_Q
+from ..checks import Inequality, Outcome, Term, certified, claimed, mod_p, on, over_Q, refuted_at
 from ..statement import Form, Statement, Status
 from . import common
 from .common import Q
@@ -164,7 +164,8 @@ STATEMENTS = (
         Form("the same with λ_G(1 + 1/μ₁) for 1/μ₃ and μ̂ = 1 + 1/(4μ₁(1 + μ₁))",
              {"runs": runs(bounds=best, mu1s=(Q(1, 3), Q(1, 5), Q(9, 10))), "step": step(), "growth": growth()}),
         checks=(on("runs", claimed(Status.SAMPLED, "Algorithms 11 and (3.16) in exact numbers")),
-                on("step", PROVED)),
+                on("step", PROVED), *(on("step", refuted_at(1, q, r, 1, 1, new)) for q, r, new in (
+                    (10, "1/10", 11), (1, 10, 11), (1, "9/8", "17/8")))),
         mutants=(Form("μ̂ = 1 + 1/(8μ₁(1 + μ₁))", {"runs": runs(bounds=lambda p, mu1, lam: (
             best(p, mu1, lam)[0], (1 + 1 / (8 * mu1 * (1 + mu1)))**p / lam), mu1s=(Q(1, 3),))}),
                  Form("λ_G/μ₁ for 1/μ₃", {"runs": runs(bounds=lambda p, mu1, lam: (

@@ -7,7 +7,7 @@ images through windows with padding, as Section 3.2.1 has them, and decides the 
 import itertools
 import random
 
-from ..checks import Inequality, Outcome, Term, certified, claimed, hunted, on, simple
+from ..checks import Inequality, Outcome, Term, certified, claimed, hunted, on, proved_by_z3, simple
 from ..statement import Form, Statement, Status
 from . import common
 from .common import Q
@@ -135,7 +135,7 @@ STATEMENTS = (
              {"images": images(), "blocks": blocks(), "position": position(), "norm": norm(), "attained": attained()}),
         checks=(on("images", claimed(Status.SAMPLED, "windows of small images in exact numbers")),
                 on("blocks", claimed(Status.SAMPLED, "κ̲ = κ̲_G/((J|Δ|φ² + 1)|𝒯| + λ_A), κ̄ = κ̄_G/λ_A")),
-                on("position", CAUCHY), on("norm", NORM)),
+                on("position", CAUCHY), on("norm", NORM), on("position", proved_by_z3()), on("norm", proved_by_z3())),
         mutants=(Form("without the 1 of the bias", {"images": images(one=0)}), Form("φ for φ²", {"images": images(power=1)}),
                  Form("without |𝒯|", {"images": images(positions=False)}),
                  Form("(J|Δ|φ² + 1)|𝒯|/2", {"images": images(factor=Q(1, 2))}),
