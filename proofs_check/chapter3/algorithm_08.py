@@ -92,8 +92,7 @@ def statement(number, scaled, where, text, errata, note):
 STATEMENTS = (
     statement(8, False, "Section 3.3.2", "D_P D_LM: s̃ = θ₁s + (1 − θ₁)Hy, ỹ = y + μ₂s̃; s̃ᵀy = max(sᵀy, μ₁yᵀHy), s̃ᵀỹ > 0", (21,),
               "Line by line: line 3 never divides by 0, whatever the pair; shapes match. s = y = 0 comes back as it is, and the "
-              "update "
-              "that follows divides by 0."),
+              "update that follows divides by 0."),
     statement(11, True, "Section 3.6", "D_P(I) D_LM: Algorithm 8 with H = I/μ₂; s̃ᵀy = max(sᵀy, μ₁yᵀy/μ₂), s̃ᵀỹ > 0", (15, 21),
               "It takes no H: Algorithm 10, line 15, passes one. Lemma 4 says how good the pair is."),
     Statement(

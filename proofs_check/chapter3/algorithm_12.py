@@ -93,6 +93,5 @@ STATEMENTS = (
                       form()),
         errata=(36, 37, 38, 39),
         note="Line 8 needs what line 19 computes first in step T_2. Sizes of I are not printed; with one by one π loses d_Γ/d_Ω. "
-             "The "
-             "dampings π√λ and √λ/π multiply to λ."),
+             "The dampings π√λ and √λ/π multiply to λ."),
 )

@@ -61,7 +61,6 @@ STATEMENTS = (
                      bounded=False)})),
         sharpness=(on("variance", attained_at(1, 2, 2)),), errata=(42,),
         note="σ² is the variance of the mini-batch gradient (of one example over m): Theorem 4 divides by m again. Least squares "
-             "satisfies b) "
-             "only while the iterates stay bounded; epochs that are permutations do not satisfy a) given the past. x_k for θ_k in "
-             "b)."),
+             "satisfies b) only while the iterates stay bounded; epochs that are permutations do not satisfy a) given the past. "
+             "x_k for θ_k in b)."),
 )

@@ -55,8 +55,7 @@ STATEMENTS = (
         mutants=(Form("ReLU", {"net": bounded(1, relu)}), Form("tanh, data up to 2", {"net": bounded(1, arb.tanh, 2)}),
                  Form("batch normalisation with a trained scale", {"net": bounded(3, normalized(5, scaled=True))})),
         note="Bounded activations are not enough, the first layer reads data. The binary step that the text names satisfies this, "
-             "but its "
-             "f is not even continuous (Assumption 5)."),
+             "but its f is not even continuous (Assumption 5)."),
     Statement(
         "R.As.7/1", "Section 3.6, below Assumption 7: \"or some appropriate normalization\"",
         Form("inputs normalised over a batch of N are at most √(N − 1) in size", {"inequality": batch(),
@@ -70,6 +69,5 @@ STATEMENTS = (
         mutants=(Form("with a trained scale γ", {"net": bounded(2, normalized(5, scaled=True))}),
                  Form("√((N − 1)/2)", {"inequality": batch(2)}), Form("any mean square", {"inequality": batch(square=False)})),
         note="Over N|𝒯| numbers for a convolution. A scale and a shift that are trained, as in batch normalisation, unbound them "
-             "again; and "
-             "Theorem 3 does not hold of nets that couple examples."),
+             "again; and Theorem 3 does not hold of nets that couple examples."),
 )

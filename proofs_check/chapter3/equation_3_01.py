@@ -103,8 +103,7 @@ STATEMENTS = (
                  Form("w with the offset before the channel", convolved(offset_first=True))),
         hypotheses=("stride 1, padding R: inputs and outputs have the same positions",),
         note="A correlation, as in every library; 𝒯 is a subset of Z², not of R². Padding adds zeros, but the 1 of the bias stands "
-             "at "
-             "every position."),
+             "at every position."),
     Statement(
         "R.Eq.3.2", "Section 3.2.2, Case 1",
         Form("W = (w_1, …, w_I)ᵀ with w_i = (w_i,1,δ_1, …, w_i,J,δ_|Δ|, b_i): h_t = W a_t", convolved()),
@@ -119,6 +118,5 @@ STATEMENTS = (
         mutants=(Form("both symmetric for t ≠ t′", factors(transposed=False)), Form("A_tt² = 2A_tt", factors(square=False))),
         pinned="a definition; what it is for is Theorem 3, which fails with G_tt′ transposed",
         note="A_tt′ᵀ = A_t′t and G_tt′ᵀ = G_t′t, so that the sum of Theorem 3 is symmetric though its terms are not. The entry (i, "
-             "i′) of "
-             "G_tt′ belongs to h_it and h_i′t′: numerator layout's transpose would be another sum."),
+             "i′) of G_tt′ belongs to h_it and h_i′t′: numerator layout's transpose would be another sum."),
 )

@@ -130,8 +130,7 @@ STATEMENTS = (
         checks=(over_Q(), mod_p(total)), mutants=(Form("without the assumption", single(vanishing=False)),),
         pinned="an equality under the one assumption",
         note="Under the assumption it is an equality: ≈ is =. The assumption holds where what follows treats positions one by one "
-             "and "
-             "adds their losses; any later window, dense layer or pool couples them."),
+             "and adds their losses; any later window, dense layer or pool couples them."),
     Statement(
         "R.Eq.3.5", "Section 3.2.2, Case 1",
         Form("(1/|𝒯|) Σ_t U_t ⊗ V_t ≈ (mean of U_t) ⊗ (mean of V_t), up to (1/|𝒯|) Σ_t (U_t − Ū) ⊗ (V_t − V̄)", product_of_means()),
@@ -139,8 +138,7 @@ STATEMENTS = (
         mutants=(Form("=, nothing left out", product_of_means(residual=False)), Form("2Ū ⊗ V̄", product_of_means(weight=2)),
                  Form("a third of it", product_of_means(weight=3, residual=False))),
         note="What is left out is printed here: it vanishes where U_t and V_t are not correlated, as where either is constant, or "
-             "for one "
-             "position."),
+             "for one position."),
     Statement(
         "R.Eq.3.6", "Section 3.2.2, Case 1",
         Form("|𝒯| (mean of A_tt) ⊗ (mean of G_tt) = (Σ_t A_tt) ⊗ (mean of G_tt) ≈ Σ_t A_tt ⊗ G_tt", one_product()),
@@ -148,8 +146,7 @@ STATEMENTS = (
         mutants=(Form("|𝒯|²", one_product(power=2)), Form("without |𝒯|", one_product(power=0)),
                  Form("1/|𝒯|", one_product(power=-1))),
         note="The second line equals the first; ≈ leaves out Σ_t (A_tt − Ā) ⊗ (G_tt − Ḡ). A sum for A and a mean for G: the other "
-             "way "
-             "round would be the same product."),
+             "way round would be the same product."),
     Statement(
         "R.Eq.3.6/1", "Section 3.2.2, below (3.6)",
         Form("vec(𝒟W) ≈ (Σ_t a_t) ⊗ (mean of 𝒟h_t), up to Σ_t (a_t − ā) ⊗ (𝒟h_t − mean)", gradient()),

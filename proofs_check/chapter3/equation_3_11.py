@@ -59,8 +59,7 @@ STATEMENTS = (
     Statement(
         "R.Eq.3.16", "Section 3.6, proof of Lemma 6",
         Form("H_i = (I − ρ_i s_i y_iᵀ) H_{i−1} (I − ρ_i y_i s_iᵀ) + ρ_i s_i s_iᵀ and B_i = B_{i−1} − B_{i−1}s_i s_iᵀ "
-             "B_{i−1}/s_iᵀB_{i−1}s_i "
-             "+ ρ_i y_i y_iᵀ stay inverse to each other, i = 1, …, p", updates(4)),
+             "B_{i−1}/s_iᵀB_{i−1}s_i + ρ_i y_i y_iᵀ stay inverse to each other, i = 1, …, p", updates(4)),
         checks=(over_Q(), mod_p(lambda n: 10 * n + 100)),
         mutants=(Form("−ρyyᵀ in B_i", updates(4, sign=-1)), Form("H_i y_i = −s_i", updates(4, secant=False)),
                  Form("H_p y_1 = s_1 too", updates(4, oldest=True))),

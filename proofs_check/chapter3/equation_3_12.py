@@ -88,6 +88,5 @@ STATEMENTS = (
                  Form("both", pair_of_one(others=True, coupled=True))),
         repaired=Form("… of this layer's parameters alone, where G_tt′ = 0 and the loss is quadratic in h_t", pair_of_one()),
         note="All layers step before line 13: y_t contains what later layers' steps change, even where h_t stands still (s = 0, y "
-             "≠ 0), "
-             "and G_tt′s_t′ of other positions."),
+             "≠ 0), and G_tt′s_t′ of other positions."),
 )

@@ -68,8 +68,7 @@ STATEMENTS = (
                  Form("λ_A = 0, inputs without the 1", {"curvature": curvature(damped=False, homogeneous=False)})),
         hypotheses=("H_A positive definite", "λ_A > 0"), errata=(5,), long=True,
         note="s_Aᵀy_A >= λ_A‖s_A‖² > 0, since â ends with 1: no damping is needed. H_A = (A + λ_A I)⁻¹ is a fixed point. The hat "
-             "on â means "
-             "the mini-batch's mean. Section 3.3.1 has the equation with s and y exchanged (ERR-5)."),
+             "on â means the mini-batch's mean. Section 3.3.1 has the equation with s and y exchanged (ERR-5)."),
     Statement(
         "R.Eq.3.15", "Section 3.3.2",
         Form("A s_A = E_n[Σ_t a_t(n) a_t(n)ᵀ] s_A = E_n[Σ_t (a_t(n)ᵀ s_A) a_t(n)]", product()),

@@ -149,8 +149,7 @@ STATEMENTS = (
         mutants=(Form("θ₁ = (1 − 2μ₁)…", {"damped": powell(weight=2)}), Form("mixing with y", {"damped": powell(mixing=0)}),
                  Form("damping where sᵀy <= μ₁ yᵀHy", {"denominator": denominator(strict=False)})),
         note="An equality wherever the damping acts; elsewhere it is the test of line 2. The denominator of line 3 is never 0: "
-             "with "
-             "<= for < in line 2 it is, at y = 0."),
+             "with <= for < in line 2 it is, at y = 0."),
     Statement(
         "R.Lem.4/2", "Section 3.6, second inequality of Lemma 4",
         Form("ỹᵀỹ / s̃ᵀỹ <= 1/μ₃ with μ₃ = μ₁ / (μ₂(1 + 2μ₁))", ratio(2)),
@@ -199,8 +198,8 @@ STATEMENTS = (
                  Form("without s̃ᵀy >= (μ₁/μ₂) yᵀy", ratio(1, without=(AFTER_POWELL,), hypotheses=VECTORS))),
         hypotheses=("ỹ = y + μ₂s̃", DAMPED_FIRST, "‖μ₂s̃ − μ₁y‖² >= 0, as of all vectors"),
         sharpness=(attained_at(Fraction(1, 5), 1, Fraction(1, 25), Fraction(1, 5), 1),),
-        note="Attained where s̃ = μ₁y/μ₂, that is for every pair with y in the direction of −s: μ₁(ỹᵀỹ) = μ₂(1 + μ₁) s̃ᵀỹ "
-             "− (1 + μ₁)(μ₂s̃ᵀy − μ₁yᵀy) − ‖μ₂s̃ − μ₁y‖²."),
+        note="Attained where s̃ = μ₁y/μ₂, that is for every pair with y in the direction of −s: μ₁(ỹᵀỹ) = μ₂(1 + μ₁) s̃ᵀỹ − (1 + "
+             "μ₁)(μ₂s̃ᵀy − μ₁yᵀy) − ‖μ₂s̃ − μ₁y‖²."),
     Statement(
         "R.Lem.4/7", "not printed: both ratios at once",
         Form("(s̃ᵀs̃/s̃ᵀỹ)(ỹᵀỹ/s̃ᵀỹ) <= 1 + 1/(4μ₁(1 + μ₁))", angle()),
@@ -211,6 +210,6 @@ STATEMENTS = (
                  Form("without s̃ᵀy >= (μ₁/μ₂) yᵀy", angle(without=(AFTER_POWELL,)))),
         hypotheses=("ỹ = y + μ₂s̃", DAMPED_FIRST),
         sharpness=(attained_at(Fraction(1, 3), 1, Fraction(5, 9), Fraction(1, 3), 1),),
-        note="1/cos² of the angle between s̃ and ỹ. The proof of Lemma 6 multiplies the two constants instead, 1/(μ₂μ₃) = "
-             "2 + 1/μ₁, which for μ₁ = 1/5 is 7 in place of 49/24. Attained by s = (1/3, 2/3), y = (1, 0), μ₁ = 1/3, μ₂ = 1."),
+        note="1/cos² of the angle between s̃ and ỹ. The proof of Lemma 6 multiplies the two constants instead, 1/(μ₂μ₃) = 2 + "
+             "1/μ₁, which for μ₁ = 1/5 is 7 in place of 49/24. Attained by s = (1/3, 2/3), y = (1, 0), μ₁ = 1/3, μ₂ = 1."),
 )

@@ -351,8 +351,7 @@ STATEMENTS = (
                  Form("without the Gram determinant", {"H": of_H(without=("Gram determinant >= 0",))})),
         hypotheses=(POSITIVE,), sharpness=(on("norm", attained_at(1, 1, 2, 1, 0, 1)),),
         note="Attained by x = (0, 1), s = (1, 0), y = (1, 1). The printed factor (1 + √(1/μ₂μ₃))² is up to four times as large; "
-             "for "
-             "Algorithm 11 with μ₁ = 1/5 it is 13.3 against 7. One dimension has ‖H⁺‖ = sᵀs/sᵀy <= 1/μ₂."),
+             "for Algorithm 11 with μ₁ = 1/5 it is 13.3 against 7. One dimension has ‖H⁺‖ = sᵀs/sᵀy <= 1/μ₂."),
     Statement(
         "R.Lem.5/4", "not printed: the best bound on ‖B⁺‖",
         Form("‖B⁺‖ <= t, the larger root of t² − (‖B‖ + 1/μ₃)t + ‖B‖μ₂ = 0", best()),

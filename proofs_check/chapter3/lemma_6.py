@@ -145,8 +145,8 @@ PROVED = certified(Term(1, ("lam > 0", "h > 0", ANGLE), lambda *_: 1),
 STATEMENTS = (
     Statement(
         "R.Lem.6", "Section 3.6",
-        Form("κ̲I <= H_G(k) <= κ̄I for all k, with κ̲ = (λ_G + p/μ₃)⁻¹ and κ̄ = μ̂^p/λ_G + ((μ̂^p − 1)/(μ̂ − 1))/μ₂, "
-             "μ̂ = (1 + 1/√(μ₂μ₃))², μ₂ = λ_G", {"runs": runs(zero=True), "recursions": solved()}),
+        Form("κ̲I <= H_G(k) <= κ̄I for all k, with κ̲ = (λ_G + p/μ₃)⁻¹ and κ̄ = μ̂^p/λ_G + ((μ̂^p − 1)/(μ̂ − 1))/μ₂, μ̂ = (1 + "
+             "1/√(μ₂μ₃))², μ₂ = λ_G", {"runs": runs(zero=True), "recursions": solved()}),
         checks=(on("runs", claimed(Status.SAMPLED, "Algorithms 11 and (3.16) in exact numbers")),
                 on("recursions", over_Q()), on("recursions", mod_p(lambda n: 2 * n + 8))),
         mutants=(Form("line 15 as printed, with H = H_G", {"runs": runs(passed=True)}),
@@ -176,6 +176,5 @@ STATEMENTS = (
         hypotheses=("pairs (0, 0) are skipped",),
         sharpness=(on("growth", claimed(Status.EXACT_Q, "‖H_p‖ > μ̂^p/λ_G is reached, no smaller factor will do")),),
         note="μ̂ is 49/24 for μ₁ = 1/5 where the lemma has 13.3; no smaller factor will do. With p = 100 pairs κ̄ is below 10³² "
-             "/λ_G, "
-             "not 10¹¹³/λ_G."),
+             "/λ_G, not 10¹¹³/λ_G."),
 )

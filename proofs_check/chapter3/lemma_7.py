@@ -146,9 +146,9 @@ STATEMENTS = (
         hypotheses=("Assumption 7: |a_jt| <= φ for the inputs of all layers", "λ_A, λ_G > 0"),
         sharpness=(on("attained", claimed(Status.EXACT_Q, "(i) is attained")),), errata=(15, 21),
         note="The constant is right, bias and padding included. It is attained for windows of one pixel; with wider windows, "
-             "padded, "
-             "the corners lack inputs and trace Â itself is smaller. The first layer reads data: φ must bound them too. (ii) takes "
-             "Lemma 6, hence pairs (0, 0) that are skipped and line 15 without its H. Norms of a_t: two inputs stand for J|Δ|."),
+             "padded, the corners lack inputs and trace Â itself is smaller. The first layer reads data: φ must bound them too. "
+             "(ii) takes Lemma 6, hence pairs (0, 0) that are skipped and line 15 without its H. Norms of a_t: two inputs stand "
+             "for J|Δ|."),
     Statement(
         "R.Lem.7/1", "Section 3.6, end of the proof of Lemma 7",
         Form("κ̲_A I <= H_A <= κ̄_A I and κ̲_G I <= H_G <= κ̄_G I give κ̲_A κ̲_G I <= H_A ⊗ H_G <= κ̄_A κ̄_G I", product()),
@@ -158,7 +158,6 @@ STATEMENTS = (
         mutants=(Form("bounds of any sign", product(positive=False)), Form("2κ̲_A κ̲_G", product(twice=2)),
                  Form("3κ̲_A κ̲_G", product(twice=3))),
         hypotheses=("0 < κ̲_A, κ̲_G",),
-        note="Eigenvalues of H_A ⊗ H_G are the products αγ of theirs: with 0 < a <= a + more_a and 0 < g <= g + more_g, ag <= "
-             "(a + more_a)(g + more_g), once for the lower bounds and once for the upper. A diagonal has the extremes of its "
-             "blocks."),
+        note="Eigenvalues of H_A ⊗ H_G are the products αγ of theirs: with 0 < a <= a + more_a and 0 < g <= g + more_g, ag <= (a + "
+             "more_a)(g + more_g), once for the lower bounds and once for the upper. A diagonal has the extremes of its blocks."),
 )

@@ -67,8 +67,7 @@ STATEMENTS = (
         mutants=(Form("λ_A = λ_G = √λ", rebalanced(0, 0)),
                  Form("λ_A = |𝒯|√λ", rebalanced(2, -1)), Form("λ_G = √λ", rebalanced(1, 0))),
         note="The same matrix A ⊗ G, with the sums over positions shared evenly between the two. That this \"is shown to be "
-             "better\" (3.3.2) "
-             "no experiment of the thesis says.", long=True),
+             "better\" (3.3.2) no experiment of the thesis says.", long=True),
     Statement(
         "R.Prose.3.lambda-split/1", "Section 3.4.3: \"an approximation to adding … λI\"",
         Form("(A + λ_A I) ⊗ (G + λ_G I) ≈ A ⊗ G + λI, up to λ_G A ⊗ I + λ_A I ⊗ G", {"identity": products(), "more": more()}),
@@ -79,8 +78,7 @@ STATEMENTS = (
                  Form("G indefinite", {"more": more(definite=False)})),
         sharpness=(on("more", attained_at(0, 0, 1, 1)),),
         note="For semidefinite A and G more than λI is added, equal only where both vanish: λ_G A ⊗ I is larger than λI where A's "
-             "eigenvalues "
-             "exceed λ_A.", long=True),
+             "eigenvalues exceed λ_A.", long=True),
     Statement(
         "R.Prose.3.lambda-split/2", "Section 3.4.3: \"α_k/λ … the effective learning rate\"",
         Form("α (A + λ_A I)⁻¹ ⊗ (G + λ_G I)⁻¹ <= (α/λ) I", rate()),

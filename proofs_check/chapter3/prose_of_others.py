@@ -140,8 +140,7 @@ def cheaper(columns, factor, names=("K-BFGS",), nets=("VGG16", "ResNet32")):
 EXACT = claimed(Status.EXACT_Q, "exact numbers")
 ALL = ("pass", "curvature", "step")
 COUNTS = claimed(Status.EXACT_Q, "multiply-adds and entries as in Tables 3.1 and 3.2, at the thesis' sizes (m = 128, p = 100, T = "
-                                 "20, "
-                                 "T_1 = 10, T_2 = 100)")
+                                 "20, T_1 = 10, T_2 = 100)")
 
 STATEMENTS = (
     Statement(

@@ -407,10 +407,9 @@ STATEMENTS = (
                     "σ² bounds the variance of the mini-batch gradient (Assumption 6 b)"),
         repaired=Form("the same with σ²/(1 − β) for σ²/((1 − β)m)", theorem()), errata=(15, 21, 42), long=True,
         note="m counts twice: refuted by Algorithm 10 itself on a net of one bias (targets ±2, inputs 0, four draws a step, large "
-             "λ; "
-             "E(b_2)² = σ² = b_1² = 1, and E f(θ_k) never exceeds f(θ_1)). Repaired it is proved, parts 1 to 5; K = 1 on that net "
-             "attains it as λ grows. Assumption 5 leaves "
-             "nets of one layer alone, and with the thesis' p = 100 the steps are below 10^(−220)/L (part 7)."),
+             "λ; E(b_2)² = σ² = b_1² = 1, and E f(θ_k) never exceeds f(θ_1)). Repaired it is proved, parts 1 to 5; K = 1 on that "
+             "net attains it as λ grows. Assumption 5 leaves nets of one layer alone, and with the thesis' p = 100 the steps are "
+             "below 10^(−220)/L (part 7)."),
     Statement(
         "R.Thm.4/1", "Section 3.6, proof of Theorem 4: \"AS.4 in Wang et al. is satisfied\"",
         Form("H_k does not depend on mini-batch k, so that E[p_k | past] = H_G ∇f(θ_k) H_A", unbiased()),
@@ -461,13 +460,11 @@ STATEMENTS = (
                       power_sum(less=None)),
         hypotheses=("β ∈ (1/2, 1)",), pinned="β for 1 is attained at K = 1",
         note="False for every K: the integral from 1 to K bounds the terms from k = 2. The theorem survives, by part 5; who wants "
-             "the short "
-             "proof has to write K^(−β) − βK^(−1)."),
+             "the short proof has to write K^(−β) − βK^(−1)."),
     Statement(
         "R.Thm.4/5", "Section 3.6; why K^(−β) − K^(−1) is enough all the same",
         Form("Σ_{k<=K} G_k <= K^β + S (K^(1−β) − 1)/(1 − β) where 0 <= G_k <= F_k <= 1 and F_(k+1) <= F_k − k^(−β)(2 − k^(−β))G_k "
-             "+ "
-             "k^(−2β)S", {"large K": large(), "small K": small()}),
+             "+ k^(−2β)S", {"large K": large(), "small K": small()}),
         checks=(on("large K", certified(Term(1, ("u^2 - 3u + 1 >= 0",), lambda *_: 1))), on("large K", proved_by_z3()),
                 on("small K", claimed(Status.BALL, "two bounds mixed, in ball arithmetic"))),
         mutants=(Form("for every K^β >= 1", {"large K": large(without=True)}), Form("K^β − 1", {"large K": large(one=2)}),
@@ -475,10 +472,9 @@ STATEMENTS = (
         hypotheses=("units C = 2Lκ̄²/κ̲², F_k = C(E f(θ_k) − f_low), G_k = E‖∇f(θ_k)‖², S = σ², all over C(M_f − f_low)",
                     "F_k >= G_k from E‖∇f‖² <= 2L(E f − f_low), the last hypothesis from part 2 with c = k^(−β)"),
         note="G_k <= w_k(F_k − F_(k+1)) + k^(−β)S/(2 − k^(−β)) with w_k = k^β/(2 − k^(−β)), which grow. Large K: G_1 <= 1, and "
-             "from "
-             "k = 2 the sum is at most w_K + S (K^(1−β) − 1)/(1 − β); 1 + w_K <= K^β if K^β >= (3 + √5)/2. Small K: the sum is at "
-             "most K, "
-             "and at most w_(K−1) + S Σ_{k<K} k^(−β)/(2 − k^(−β)); a mean of the two is below the bound. K = 1: G_1 <= 1."),
+             "from k = 2 the sum is at most w_K + S (K^(1−β) − 1)/(1 − β); 1 + w_K <= K^β if K^β >= (3 + √5)/2. Small K: the sum "
+             "is at most K, and at most w_(K−1) + S Σ_{k<K} k^(−β)/(2 − k^(−β)); a mean of the two is below the bound. K = 1: G_1 "
+             "<= 1."),
     Statement(
         "R.Thm.4/6", "Section 3.6, last sentence of Theorem 4",
         Form("K = O(ε^(−1/(1−β))) iterations suffice for a mean of E‖∇f‖² below ε", iterations()),

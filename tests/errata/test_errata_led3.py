@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 from stepgauge import nets
 from stepgauge.arrays import precision
@@ -12,7 +13,6 @@ from stepgauge.nets import Layer
 
 def of_bits(rows):
     """An object array of mpmath numbers."""
-    import numpy as np
     return np.vectorize(mpmath.mpf, otypes=[object])(np.array(rows, dtype=object))
 
 
