@@ -32,8 +32,9 @@ bench: .venv/test       # median seconds and memory of a step beside its floor; 
 	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
 	$(BIN)/python benchmarks/summaries.py --json benchmarks/summaries.json
 
-proofs: .venv/test      # every statement of both works and its wrong forms; rewrites proofs_check/ledger.json and timings.json
+proofs: .venv/test      # every statement of both works and its wrong forms; rewrites ledger.json, timings.json and docs/truth.md
 	$(BIN)/python -m stepgauge.proofs_check.ledger proofs_check
+	$(BIN)/python -m stepgauge.proofs_check.page > docs/truth.md
 
 gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
 	$(BIN)/pip install -q -e '.[cupy]'

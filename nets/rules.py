@@ -12,7 +12,6 @@ Symbols  z (N, d) vectors or (N, H, W, C) images, channel last; Dz = N · ∂(me
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any, NamedTuple
 
 from ..arrays import namespace
@@ -22,7 +21,6 @@ from .records import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, w
 from .windows import (
     avg_pool,
     avg_pool_adjoint,
-    blocks,
     max_pool,
     max_pool_adjoint,
     max_pool_tangent,
@@ -42,14 +40,10 @@ class Moments(NamedTuple):
 
 def affine(layer: Layer, a: Array) -> Array:
     """h_t = W̄ ā_t at every position of every example: ā (N, P, d_in + 1) to (N·P, d_out)."""
-    xp = namespace(a)
-    rows = xp.reshape(a, (-1, a.shape[-1]))
-    return rows[:, :-1] @ _kernel(layer).T + layer.b                                  # R(3.1)
-
-
-def affine_adjoint(layer: Layer, Dh: Array) -> Array:
-    """Wᵀ 𝒟h_t at every position of every example: Dh (N, …, d_out) to (N·P, d_in)."""
-    return namespace(Dh).reshape(Dh, (-1, Dh.shape[-1])) @ _kernel(layer)
+    rows = namespace(a).reshape(a, (-1, a.shape[-1]))
+    h = rows[:, :-1] @ _kernel(layer).T
+    h += layer.b                                                                      # R(3.1)
+    return h
 
 
 def _kernel(layer: Layer) -> Array:
@@ -64,7 +58,7 @@ def _dense(record: Dense, z: Array, layer: Layer, _: None) -> tuple[Array, Array
 
 
 def _dense_back(record: Dense, Dh: Array, layer: Layer, a: Array, kept: Any, fixed: bool) -> Array:
-    return affine_adjoint(layer, Dh)
+    return Dh @ layer.W
 
 
 def _dense_tangent(record: Dense, z_1: Array | None, layer: Layer, layer_1: Layer, a: Array, kept: Any) -> Array:
@@ -79,9 +73,7 @@ def _conv(record: Conv2d, z: Array, layer: Layer, _: None) -> tuple[Array, Array
 
 
 def _conv_back(record: Conv2d, Dh: Array, layer: Layer, a: Array, shape: tuple[int, ...], fixed: bool) -> Array:
-    parts = [Dh[n] for n in blocks(Dh.shape[0], prod(a.shape[1:]))]           # so that D of all patches never exists at once
-    return namespace(Dh).concat([patches_adjoint(affine_adjoint(layer, part), (part.shape[0], *shape), window(record))
-                                 for part in parts])
+    return patches_adjoint(Dh, layer.W, (Dh.shape[0], *shape), window(record))
 
 
 def _conv_tangent(record: Conv2d, z_1: Array | None, layer: Layer, layer_1: Layer, a: Array, shape: tuple[int, ...]) -> Array:

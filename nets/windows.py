@@ -44,15 +44,17 @@ def patches(z: Array, window: Window) -> Array:
     return xp.reshape(a, (N, -1, C * size + 1))
 
 
-def patches_adjoint(Da: Array, shape: tuple[int, ...], window: Window) -> Array:
-    """D of z (N, H, W, C), which is `shape`, from D of its patches: Da (N·P, C·kh·kw), without the 1."""
-    xp = namespace(Da)
-    N, H, W, C = shape
-    positions, size = window.positions(H, W), prod(window.size)
-    Da = xp.reshape(Da, (N, *positions, C * size))
+def patches_adjoint(Dh: Array, W: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """D of z (N, H, W, C), which is `shape`, from D of what W (out, C, kh, kw) makes of its patches: Dh (N·P, out)."""
+    xp = namespace(Dh, W)
+    N, height, width, C = shape
+    positions, W = window.positions(height, width), xp.reshape(W, (W.shape[0], C, -1))
+    Dh = xp.reshape(Dh, (N, prod(positions), -1))
     Dz = xp.zeros(_padded_shape(shape, window.padding))
-    for k, (rows, columns) in enumerate(offsets(window, positions)):
-        Dz[:, rows, columns] += Da[..., k::size]
+    for n in blocks(N, prod(Dh.shape[1:])):
+        rows_n = xp.reshape(Dh[n], (-1, Dh.shape[2]))
+        for k, (rows, columns) in enumerate(offsets(window, positions)):
+            Dz[n, rows, columns] += xp.reshape(rows_n @ W[:, :, k], (-1, *positions, C))    # D z_{t+δ} = W_δᵀ D h_t
     return Dz[_inside(shape, window.padding)]
 
 

@@ -249,6 +249,14 @@ def claimed(status: Status, method: str) -> Check:
     return check
 
 
+def on(part: str, check: Check) -> Check:
+    """The check of one part of a form that has several: its code maps their names to what their checks take."""
+    def named(code: Mapping[str, Any]) -> Finding | None:
+        finding = check(code[part]) if part in code else None
+        return finding._replace(method=f"{part}: {finding.method}") if finding else None
+    return named
+
+
 def not_checkable(why: str) -> Check:
     """For what no code decides: a remark, an assumption about quantities that nobody has."""
     return lambda _: Finding(True, Status.NOT_CHECKABLE, why)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
+from multiprocessing import get_context
+from pickle import PicklingError, dumps
 from typing import Any
 
 from ..arrays.errors import expect
@@ -14,13 +18,14 @@ from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
-from .replay import EXPLAINED, PAPER, Convention, annotated, by_tensor, replay, rounding_ratio, settled, worst
+from .replay import PAPER, Convention, Line, annotated, by_tensor, explained, replay, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, run
+from .shrink import described, shrunk
 
 
 def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layout: Layout | None = None,
-          time_limit: float = 60, bad_input: bool = False) -> Report:
+          time_limit: float = 60, bad_input: bool = False, jobs: int = 1) -> Report:
     """Is `candidate` a right implementation of `method`, and if not, where does it first go wrong?
 
     Takes    method: a name out of `reference.METHODS`, or a procedure such as "damping.double_damping" (then the candidate is
@@ -29,10 +34,11 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
              in one list, where a tensor has one for each mode); cases: names of cases, or Cases,
              or None for the default suite; layout: how the candidate writes its layers; time_limit: seconds between yields;
              a candidate that takes longer is not run on further cases; bad_input: also call a procedure with arguments that
-             the reference refuses, and expect it to raise.
-    Returns  a Report.
+             the reference refuses, and expect it to raise; jobs: processes that go through a method's cases, for which the
+             candidate has to be a function that can be pickled.
+    Returns  a Report, the same for every number of jobs.
     Raises   ValueError for an unknown method or case, or a Case that the reference refuses; TypeError for a candidate that
-             cannot be called.
+             cannot be called, or pickled where that is needed.
     """
     expect(callable(candidate), "candidate", "a callable", "the judge runs it", type(candidate).__name__, TypeError)
     if method in PROCEDURES:
@@ -46,17 +52,40 @@ def check(method: str, candidate: Callable[..., Any], cases: Any = None, *, layo
     for case in chosen:
         expect(case.method == method, "cases", f"cases of {method}", "its reference replays them", f"one of {case.method}")
         case.check()
-    judged: list[_Judged] = []
-    for case in progress(chosen, method):
-        judged.append(_Judged(case, candidate, time_limit))
-        if judged[-1].endless:
+    expect(isinstance(jobs, int) and jobs >= 1, "jobs", "a positive integer", "it counts processes", jobs)
+    judged: list[tuple[_Judged, CaseReport]] = []
+    for one in progress(_each(partial(_judge, candidate, time_limit), chosen, candidate, jobs), method, len(chosen)):
+        judged.append(one)
+        if one[0].endless:
             break
     return _report(method, judged)
 
 
+def _each(work: Callable[[Case], Any], chosen: list[Case], candidate: Any, jobs: int) -> Iterator[Any]:
+    """`work` of every case, in order, by so many processes."""
+    if jobs == 1:
+        yield from map(work, chosen)
+        return
+    try:
+        dumps(candidate)
+    except (PicklingError, AttributeError, TypeError) as error:
+        raise TypeError(f"candidate: expected a function that can be pickled because {jobs} processes call it, "
+                        f"got {error}") from error
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        try:
+            yield from pool.map(work, chosen)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _judge(candidate: Callable[..., Any], time_limit: float, case: Case) -> tuple[_Judged, CaseReport]:
+    one = _Judged(case, candidate, time_limit)
+    return one, one.with_ratio(one.under(PAPER), PAPER)
+
+
 def judge_steps(case: Case, steps: list[dict[str, Any]]) -> Report:
     """Judge a trajectory that has been written down, such as one read by `case.read_steps`."""
-    return _report(case.method, [_Judged(case, lambda _: iter(steps), time_limit=60)])
+    return replace(_report(case.method, [_judge(lambda _: iter(steps), 60, case)]), shrink=None)
 
 
 class _Judged:
@@ -81,6 +110,17 @@ class _Judged:
         return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case),
                           whole=tuple(annotated(METHODS[self.case.method], "Array", "Array | None")))
 
+    def first(self, case: Case) -> Line | None:
+        """The first line of a case that fails; the candidate runs on it."""
+        try:
+            lines = replay(case, run(self.candidate, case, self.time_limit), PAPER)
+        except Misbehaved:
+            return None
+        return next((line for line in lines if line.verdict == "FAIL"), None)
+
+    def smallest(self, report: CaseReport) -> tuple[str, ...]:
+        return described(shrunk(self.case, next(line for line in report.lines if line.verdict == "FAIL"), self.first))
+
     def with_ratio(self, report: CaseReport, convention: Convention) -> CaseReport:
         """The report with rounding told from formula: the candidate runs once more, in float32."""
         bad = [line for line in report.lines if line.verdict == "FAIL"]
@@ -101,11 +141,12 @@ def tensor_names(case: Case) -> tuple[str, ...]:
         if by_tensor(METHODS[case.method]) else ()
 
 
-def _report(method: str, judged: list[_Judged]) -> Report:
-    names = METHODS[method].LINES
-    reports = [case.with_ratio(case.under(PAPER), PAPER) for case in judged]
-    report = Report(method, names, tuple(reports), by_tensor=by_tensor(METHODS[method]))
-    failed = [case for case, old in zip(judged, reports, strict=True) if old.verdict == "FAIL"]
+def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
+    names, judged = METHODS[method].LINES, [case for case, _ in found]
+    first = next((pair for pair in found if any(line.verdict == "FAIL" for line in pair[1].lines)), None)
+    report = Report(method, names, tuple(report for _, report in found), by_tensor=by_tensor(METHODS[method]),
+                    shrink=first and (lambda: first[0].smallest(first[1])))
+    failed = [case for case, old in found if old.verdict == "FAIL"]
     if report.verdict != "FAIL" or any(case.reason for case in failed):     # no convention explains a program that does not run
         return report
     right = {name for name, row in report.coverage.items() if row["compared"]} - set(report.failing)
@@ -114,7 +155,7 @@ def _report(method: str, judged: list[_Judged]) -> Report:
         both = _together(conventions)
         if both is None:
             continue
-        if {case.under(both).verdict for case in failed} not in EXPLAINED:
+        if not explained(case.under(both).verdict for case in failed):
             continue
         if not both.legitimate:
             return replace(report, explanations=(both.text,))

@@ -1,4 +1,4 @@
-"""The command `stepgauge`: check, judge-files, save, list, show."""
+"""The command `stepgauge`: check, judge-files, save, list, show, proofs."""
 
 from __future__ import annotations
 
@@ -55,17 +55,32 @@ def load(place: str) -> Callable[..., Any]:
     return getattr(module, name)
 
 
+class _Candidate:
+    """The callable in a file, as what another process can be sent: it reads the file itself."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.function = load(place)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+    def __reduce__(self) -> Any:
+        return _Candidate, (self.place,)
+
+
 def _check(options: argparse.Namespace) -> int:
-    candidate = load(options.candidate)
+    candidate = _Candidate(options.candidate)
     given = {name for name, value in vars(options).items() if value is not None}
     if options.method in PROCEDURES:
-        _not_for(given, ("case", "dtype", "kernel", "bias"), "a procedure is judged on its own inputs, in both dtypes")
+        _not_for(given, ("case", "dtype", "kernel", "bias", "jobs"), "a procedure is judged on its own inputs, in both dtypes")
         return _print(check(options.method, candidate, time_limit=options.time_limit, bad_input=bool(options.bad_input)),
-                      options.json)
+                      options)
     _not_for(given, ("bad_input",), "a method is judged on cases that it can go through")
     chosen = cases(options.method, options.case, options.dtype or "float64")
     layout = Layout(options.kernel or "out_in", options.bias or "separate")
-    return _print(check(options.method, candidate, chosen, layout=layout, time_limit=options.time_limit), options.json)
+    return _print(check(options.method, candidate, chosen, layout=layout, time_limit=options.time_limit, jobs=options.jobs or 1),
+                  options)
 
 
 def _not_for(given: set[str], names: tuple[str, ...], why: str) -> None:
@@ -77,7 +92,7 @@ def _judge_files(options: argparse.Namespace) -> int:
     case = Case.load(options.folder)
     expect(case.method == options.method, "method", repr(case.method), "the case in the folder was made for it",
            repr(options.method))
-    return _print(judge_steps(case, read_steps(options.folder)), options.json)
+    return _print(judge_steps(case, read_steps(options.folder)), options)
 
 
 def _save(options: argparse.Namespace) -> int:
@@ -112,9 +127,27 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(report: Report, as_json: bool) -> int:
-    if as_json:
+def _proofs(options: argparse.Namespace) -> int:
+    from ..proofs_check import ledger
+
+    entries = ledger.read()
+    if options.id is not None:
+        entries = ledger.chosen(entries, options.id)
+    if options.json:
+        print(ledger.as_json(entries), end="")
+    elif options.verbose or options.id is not None:
+        for part in ledger.pages(entries):
+            _console().print(part)
+    else:
+        _console().print(ledger.table(entries))
+    return 0
+
+
+def _print(report: Report, options: argparse.Namespace) -> int:
+    if options.json:
         print(report.to_json())
+    elif options.markdown:
+        print(report.to_markdown(), end="")
     else:
         _console().print(report)
     return 0 if report.ok else 1
@@ -122,6 +155,12 @@ def _print(report: Report, as_json: bool) -> int:
 
 def _console() -> Console:
     return Console(highlight=False) if sys.stdout.isatty() else Console(width=128, highlight=False)
+
+
+def _forms(command: argparse.ArgumentParser) -> None:
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the report as JSON")
+    form.add_argument("--markdown", action="store_true", help="print the report as Markdown, for an issue tracker")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,13 +179,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--time-limit", type=float, default=60, metavar="S", help="seconds between two steps")
     command.add_argument("--bad-input", action="store_const", const=True,
                          help="expect a procedure to refuse what the reference refuses")
-    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.add_argument("--jobs", type=int, metavar="N", help="processes that go through the cases (1)")
+    _forms(command)
 
     command = commands.add_parser("judge-files", help="judge a trajectory written to a folder by any language")
     command.set_defaults(run=_judge_files)
     command.add_argument("method")
     command.add_argument("folder", help="a folder with case.json and steps.json")
-    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    _forms(command)
 
     command = commands.add_parser("save", help="write a case to a folder, for programs in other languages")
     command.set_defaults(run=_save)
@@ -161,6 +201,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="the lines of a method in words, with the code beside them")
     command.set_defaults(run=_show)
     command.add_argument("subject", help=f"one of {', '.join(SUBJECTS)}")
+
+    command = commands.add_parser("proofs", help="the statements of both works, and whether they are true")
+    command.set_defaults(run=_proofs)
+    command.add_argument("id", nargs="?", metavar="ID", help="one statement such as R.Lem.4, or all whose id starts so (all)")
+    command.add_argument("--verbose", action="store_true", help="hypotheses, method, sizes and sharpness of each")
+    command.add_argument("--json", action="store_true", help="print the ledger as JSON")
     return parser
 
 

@@ -7,6 +7,7 @@ with that line, evaluated on what the candidate returned for the lines before it
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -22,9 +23,10 @@ from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_n
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .equivalents import cubic_solution, dense_solve, product_form
-from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
+from .replay import PAPER, Convention, Line, NotFinite, compare, explained, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
+from .shrink import of_call
 from .source import instrument, tagged_names
 
 Array = Any
@@ -74,13 +76,30 @@ def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple
     if bad_input and not calls[-1].endless:
         _, args, kwargs = calls[-1].inputs
         refused = refusals(getattr(procedure.module, procedure.function), candidate, args, kwargs, time_limit)
-    report = Report(name, procedure.names(), (*(call.judged(PAPER) for call in calls), *refused))
+    judged = [call.judged(PAPER) for call in calls]
+    failed = [(call, line) for call, found in zip(calls, judged, strict=True) for line in found.lines if line.verdict == "FAIL"]
+    report = Report(name, procedure.names(), (*judged, *refused), shrink=lambda: _smallest(failed))
     if report.divergence is None:
         return report
     for convention in conventions:
-        if {call.judged(convention).verdict for call in calls} in EXPLAINED:
+        if explained(call.judged(convention).verdict for call in calls):
             return replace(report, explanations=(convention.text,))
     return report
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays, numbers and words in an argument, with their places."""
+    if isinstance(value, tuple | list):
+        for i, part in enumerate(value):
+            yield from _leaves(f"{name}[{i}]", part)
+    else:
+        yield name, value
+
+
+def _smallest(failed: list[tuple[_Call, Line]]) -> tuple[str, ...]:
+    """The failing call with the fewest numbers, described; of those where the line of the first failure fails."""
+    call, line = min(((call, line) for call, line in failed if line.name == failed[0][1].name), key=lambda pair: pair[0].size)
+    return of_call(call.inputs.name, call.arguments, line)
 
 
 class _Call:
@@ -105,6 +124,18 @@ class _Call:
                 self.reason, self.endless = str(error) if dtype == "float64" else "", isinstance(error, Endless)
             if self.reason:
                 break
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments by name, tuples entry by entry."""
+        names = list(inspect.signature(getattr(self.procedure.module, self.procedure.function)).parameters)
+        found = dict(zip(names, self.inputs.args, strict=False)) | self.inputs.kwargs
+        return {name: part for place, value in found.items() for name, part in _leaves(place, value)}
+
+    @property
+    def size(self) -> int:
+        """How many numbers go in."""
+        return sum(np.size(value) for value in self.arguments.values())
 
     def judged(self, convention: Convention) -> CaseReport:
         if self.reason:

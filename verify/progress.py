@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.progress import track
 Item = TypeVar("Item")
 
 
-def progress(items: Sequence[Item], text: str) -> Iterable[Item]:
-    """The items one by one, with a bar on stderr where that is a terminal; the bar is gone at the end."""
-    return track(items, text, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+def progress(items: Iterable[Item], text: str, total: int | None = None) -> Iterable[Item]:
+    """The items one by one, with a bar on stderr where that is a terminal; the bar is gone at the end.
+
+    Takes    total: how many there are, where they have no length.
+    """
+    return track(items, text, total, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

@@ -105,8 +105,14 @@ class Convention(NamedTuple):
 
 PAPER = Convention("as printed")
 
-EXPLAINED = ({"PASS"}, {"PASS", "UNINFORMATIVE"})
-"""The verdicts that all failed cases together have under a convention that explains them."""
+def explained(verdicts: Iterable[str]) -> bool:
+    """Does a convention explain what failed: do all cases pass under it, apart from some that decide nothing?"""
+    passed = False
+    for verdict in verdicts:
+        if verdict not in ("PASS", "UNINFORMATIVE"):
+            return False
+        passed |= verdict == "PASS"
+    return passed
 
 
 def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, value: Banded, moved_from: Any = None) -> Line:

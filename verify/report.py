@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rich.console import Console, Group
@@ -81,6 +83,7 @@ class Report:
     cases            one CaseReport each.
     explanations     causes that make every line pass, best first; conventions where the verdict is PASS.
     by_tensor        are quantities listed by tensor, W_1, b_1, W_2, b_2, …?
+    shrink           finds a smallest case that still fails and describes it, in lines; None where the candidate cannot be run.
     """
 
     subject: str
@@ -88,6 +91,7 @@ class Report:
     cases: tuple[CaseReport, ...]
     explanations: tuple[str, ...] = ()
     by_tensor: bool = False
+    shrink: Callable[[], tuple[str, ...]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -113,6 +117,18 @@ class Report:
                                       line.band, case.ratio32)
         return None
 
+    @cached_property
+    def smallest(self) -> tuple[str, ...]:
+        """A smallest case on which the same line fails, in words and numbers; () without one.  The candidate runs again for it."""
+        return self.shrink() if self.shrink is not None and self.divergence is not None else ()
+
+    @property
+    def quoted(self) -> str:
+        """The paper line of the divergence: its tag, in words, and the reference's code for it."""
+        from .show import quoted
+
+        return quoted(self.subject, self.divergence.line) if self.divergence else ""
+
     @property
     def coverage(self) -> dict[str, dict[str, Any]]:
         """For every quantity: its line, how often it was compared, in how many cases informatively, the worst error in bands."""
@@ -135,7 +151,7 @@ class Report:
         return json.dumps(_finite({
             "subject": self.subject, "verdict": self.verdict, "ok": self.ok,
             "divergence": divergence and vars(divergence), "failing": self.failing, "coverage": self.coverage,
-            "explanations": self.explanations,
+            "explanations": self.explanations, "quoted": self.quoted, "smallest": self.smallest,
             "cases": [{"case": case.case, "verdict": case.verdict, "reason": case.reason, "compared": len(case.lines),
                        "undecided_steps": case.undecided} for case in self.cases]}), indent=1, allow_nan=False)
 
@@ -149,11 +165,12 @@ class Report:
             parts.append(Text(f"    observed {d.observed:.17g}\n    expected {d.expected:.17g}\n"
                               f"    error    {d.error:.2g}, which is {d.error / d.band:.2g} bands of {d.band:.2g}"
                               if d.band else f"    observed {d.observed:.17g}\n    expected {d.expected:.17g} exactly"))
+            parts += [Text(f"    {line}") for line in self.quoted.splitlines()]
             if d.ratio32 is not None:
                 parts.append(Text(f"    error in float32 over error in float64: {d.ratio32:.3g} "
                                   "(near 1: a wrong formula; above 1e6: rounding)"))
-            parts.append(Text("  Lines that fail on their own inputs: "
-                              + ", ".join(f"{name} ({tag})" for name, tag in self.failing.items())))
+            parts.append(Text(f"  Lines that fail on their own inputs: {self._failing()}"))
+            parts += [Text(f"  {'  ' if i else 'Smallest case found: '}{line}") for i, line in enumerate(self.smallest)]
         for explanation in self.explanations:
             parts.append(Text(f"  {'Cause' if not self.ok else 'Convention'}: {explanation}", style="bold"))
         for reason in dict.fromkeys(case.reason for case in self.cases if case.reason):
@@ -167,13 +184,36 @@ class Report:
         parts.append(self._table())
         return Panel(Group(*parts), expand=False, border_style=colour)
 
+    def to_markdown(self) -> str:
+        """The report for an issue tracker."""
+        lines = [f"## {self.verdict}: {self.subject}", ""]
+        if (d := self.divergence) is not None:
+            lines += [f"First divergence: **{d.quantity}**, paper line **{d.line}** (case {d.case}, step {d.step}, {d.place})", ""]
+            lines += ["```", *self.quoted.splitlines(), "```", ""] if self.quoted else []
+            lines += ["| observed | expected | error | band |", "|---|---|---|---|",
+                      f"| {d.observed:.17g} | {d.expected:.17g} | {d.error:.2g} | {d.band:.2g} |", "",
+                      f"Lines that fail on their own inputs: {self._failing()}", ""]
+            lines += ["Smallest case found:", "", "```", *self.smallest, "```", ""] if self.smallest else []
+        lines += [f"{'Convention' if self.ok else 'Cause'}: {explanation}\n" for explanation in self.explanations]
+        lines += [f"{reason}\n" for reason in dict.fromkeys(case.reason for case in self.cases if case.reason)]
+        lines += ["| quantity | paper line | compared | informative cases | worst error in bands |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(row)} |" for row in self._rows()]
+        return "\n".join(lines) + "\n"
+
+    def _failing(self) -> str:
+        return ", ".join(f"{name} ({tag})" for name, tag in self.failing.items())
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Coverage as text: quantity, paper line, comparisons, informative cases, worst error in bands."""
+        return [(name, row["line"], str(row["compared"]), f"{row['informative_cases']} of {len(self.cases)}",
+                 "not exposed" if row["worst"] is None else f"{row['worst']:.2g}") for name, row in self.coverage.items()]
+
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)
         for heading in ("  quantity", "paper line", "compared", "informative cases", "worst error in bands"):
             table.add_column(heading, justify="left" if "quantity" in heading or "line" in heading else "right")
-        for name, row in self.coverage.items():
-            worst = "not exposed" if row["worst"] is None else f"{row['worst']:.2g}"
-            table.add_row(f"  {name}", row["line"], str(row["compared"]), f"{row['informative_cases']} of {len(self.cases)}", worst)
+        for name, *row in self._rows():
+            table.add_row(f"  {name}", *row)
         return table
 
     def __str__(self) -> str:

@@ -325,6 +325,16 @@ def page(subject: str) -> Table:
     return table
 
 
+def quoted(subject: str, tag: str) -> str:
+    """A line of a subject in words, and its code below; "" where the line is not one of those that are shown."""
+    if subject not in SUBJECTS:
+        return ""
+    function = SUBJECTS[subject].step if subject in METHODS else SUBJECTS[subject]
+    code = next((code for tags, code in tagged_code(function).items() if tag in (tags, *tags.split())), "")
+    words = next((words for tags, words in WORDS.get(subject, {}).items() if tag in (tags, *tags.split())), "")
+    return "\n".join([f"{tag}: {words}", *code.splitlines()]) if code else ""
+
+
 def tagged_code(function: Callable[..., Any]) -> dict[str, str]:
     """Every tag in a function's source, in order, with the lines that carry it (without their comments)."""
     source = textwrap.dedent(inspect.getsource(function))

@@ -135,8 +135,9 @@ def means(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, with_grad
 
 def mean(x: Array) -> Array:
     """The mean over examples and positions: (N, P, d) to (d,)."""
-    rows = namespace(x).reshape(x, (-1, x.shape[-1]))
-    return namespace(x).sum(rows, axis=0) / rows.shape[0]
+    xp = namespace(x)
+    rows = xp.reshape(x, (-1, x.shape[-1]))
+    return xp.ones(rows.shape[0]) @ rows / rows.shape[0]
 
 
 def second_moment(x: Array) -> Array:

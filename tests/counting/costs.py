@@ -22,7 +22,7 @@ import numpy as np
 from counting import Counting
 from stepgauge import nets
 from stepgauge.arrays import map_arrays
-from stepgauge.nets import rules, windows
+from stepgauge.nets import windows
 from stepgauge.reference import kbfgs, kbfgs20, kfac, kfac20
 from stepgauge.reference.first_order import adam, rmsprop
 from stepgauge.verify.source import instrument
@@ -168,7 +168,7 @@ def layer(name, **sizes):
     else:
         models = (cnn(sizes["P"], sizes["Δ"], channels) for channels in ((sizes["J"], sizes["I"]), (sizes["J"],)))
     whole = {"return_value": [slice(None)]}                   # how images are cut into blocks changes no count
-    with mock.patch.object(windows, "blocks", **whole), mock.patch.object(rules, "blocks", **whole):
+    with mock.patch.object(windows, "blocks", **whole):
         longer, shorter = (count(name, model, sizes["m"], **more) for model in models)
     return {column: longer[i][column] - shorter[i][column] for i in range(2) for column in longer[i]}
 

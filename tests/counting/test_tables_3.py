@@ -10,7 +10,7 @@ import counting
 import numpy as np
 import pytest
 from stepgauge import nets
-from stepgauge.nets import rules, windows
+from stepgauge.nets import windows
 from stepgauge.reference import kbfgs, kfac
 from stepgauge.reference.first_order import adam
 from tracked import expect_same_work
@@ -43,7 +43,7 @@ def test_how_images_are_cut_into_blocks_changes_no_count():
     x, work = space.zeros((6, *model.input_shape)), []
     for step in (1, 4, 6):
         cut = {"return_value": [slice(n, n + step) for n in range(0, 6, step)]}
-        with mock.patch.object(windows, "blocks", **cut), mock.patch.object(rules, "blocks", **cut):
+        with mock.patch.object(windows, "blocks", **cut):
             tape = nets.forward(model, params, x)
             nets.pre_gradients(model, params, tape, tape.output)
         work.append(space.taken())

@@ -49,7 +49,7 @@ COPIES = {
     "rmsprop": {"plain": (9, 7), "labels": (11, 11)},
     "kbfgs20": {"plain": (4, 16), "labels": (4, 24)},
     "kbfgs20_l": {"plain": (4, 24), "labels": (4, 36)},
-    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 43)},
+    "kbfgs20_l_skip": {"plain": (4, 30), "labels": (4, 45)},
     "kfac20": {"plain": (3, 5), "labels": (3, 14)},
     "kbfgs": {"plain": (8, 14), "labels": (10, 21)},
     "kbfgs_l": {"plain": (8, 22), "labels": (10, 33)},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from stepgauge.proofs_check import ledger
+from stepgauge.proofs_check.page import CHAPTERS, chapter, page
 from stepgauge.proofs_check.statement import examine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +49,11 @@ def test_errata_that_the_ledger_names_exist():
     entries = set(map(int, re.findall(r"^### ERR-(\d+)", (ROOT / "ERRATA.md").read_text(), re.M)))
     named = {number for entry in COMMITTED.values() for number in entry.errata}
     assert named <= entries, sorted(named - entries)
+
+
+def test_the_page_is_what_the_ledger_gives():
+    assert (ROOT / "docs/truth.md").read_text() == page(ledger.read()) + "\n", "make proofs"
+
+
+def test_every_item_stands_in_a_chapter_of_the_page():
+    assert {chapter(name) for name in ledger.index()} == set(CHAPTERS)

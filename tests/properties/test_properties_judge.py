@@ -5,6 +5,7 @@ three functions that are wrong in one place. `OTHER_FORMS` has other correct cod
 of it runs on exact rationals and on float64 alike.
 """
 
+import itertools
 from fractions import Fraction
 from itertools import product
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from stepgauge.arrays import namespace
 from stepgauge.reference.parts import damping, quasi_newton, smw, tensors
+from stepgauge.reference.parts.lbfgs import Memory
 from stepgauge.verify.properties import PROPERTIES
 from stepgauge.verify.properties.trial import cast
 
@@ -61,6 +63,43 @@ def bfgs_B(B, s, y, *, sign=-1, exchanged=False):
     Bs = B @ s
     sBs, sy = (s @ y, s @ Bs) if exchanged else (s @ Bs, s @ y)
     return B + sign * outer(Bs, Bs) / sBs + outer(y, y) / sy
+
+
+def in_place(H, s, y):
+    H += products(H, s, y) - H
+    return np.copy(H)
+
+
+def doubled(s):
+    s *= 2
+    return s
+
+
+COUNTER = itertools.count(1)
+BUFFERS = {}
+
+
+def buffered(H, s, y):
+    """One buffer for every size, which moves on by one at each call."""
+    answer = BUFFERS.setdefault(len(s), np.zeros_like(H))
+    answer += 1
+    return answer
+
+
+def compact(S, Y, X, h, *, in_YY=None, in_Y=None, triangle=np.triu, diagonal=1):
+    """H = hI + (S hY) (R⁻ᵀ(D + hYᵀY)R⁻¹, −R⁻ᵀ; −R⁻¹, 0) (Sᵀ; hYᵀ), with places to go wrong by."""
+    if not S.shape[1]:
+        return h * X
+    in_YY, in_Y = (h if wrong is None else wrong for wrong in (in_YY, in_Y))
+    SY = S.T @ Y
+    R = triangle(SY)
+    inner = solve(R, S.T @ X)
+    top = solve(R.T, (diagonal * SY * eye(SY) + in_YY * Y.T @ Y) @ inner - h * Y.T @ X)
+    return h * X + S @ top - in_Y * Y @ inner
+
+
+def second_moment(X):
+    return sum(x.T @ x for x in X) / len(X)
 
 
 UPDATE_SLIPS = {
@@ -445,6 +484,55 @@ TABLE = {
         "sign": lambda g, H, d, lam: -cubic_step(g, H, d, lam),
         "a shorter solution": lambda g, H, d, lam: cubic_step(g, H, d, lam, shortest=True),
         "order 2": lambda g, H, d, lam: np.linalg.lstsq(H, g, rcond=None)[0]}),
+    "lbfgs.compact_is_recursive": (lambda S, Y, X, h: Memory(S, Y, 3, h) @ X, {
+        "newest first": lambda S, Y, X, h: compact(S[:, ::-1], Y[:, ::-1], X, h),
+        "h left out of YᵀY": lambda S, Y, X, h: compact(S, Y, X, h, in_YY=1),
+        "h left out of Y": lambda S, Y, X, h: compact(S, Y, X, h, in_Y=1),
+        "H_0 = I/h": lambda S, Y, X, h: compact(S, Y, X, 1 / h),
+        "the lower triangle": lambda S, Y, X, h: compact(S, Y, X, h, triangle=np.tril),
+        "the diagonal left out of D": lambda S, Y, X, h: compact(S, Y, X, h, diagonal=0)}),
+    "batches.second_moment_pins": (second_moment, {
+        "a mean over positions": lambda X: second_moment(X) / X.shape[1],
+        "a sum over examples": lambda X: second_moment(X) * len(X),
+        "of the mean": lambda X: outer(X.sum(axis=(0, 1)), X.sum(axis=(0, 1))) / len(X),
+        "1/N²": lambda X: second_moment(X) / len(X),
+        "1/(N + 1)": lambda X: second_moment(X) * len(X) / (len(X) + 1),
+        "positions summed first": lambda X: X.sum(axis=1).T @ X.sum(axis=1) / len(X)}),
+    "batches.permutation_of_the_batch": (second_moment, {
+        "the first example": lambda X: X[0].T @ X[0],
+        "neighbours": lambda X: X.reshape(-1, X.shape[2])[:-1].T @ X.reshape(-1, X.shape[2])[1:] / len(X),
+        "reshaped with the wrong axis first": lambda X: X.reshape(X.shape[2], -1) @ X.reshape(X.shape[2], -1).T / len(X),
+        "the last example weighs twice": lambda X: second_moment(np.concatenate([X, X[-1:]]))}),
+    "batches.duplication_of_the_batch": (second_moment, {
+        "a sum over examples": lambda X: second_moment(X) * len(X),
+        "1/N²": lambda X: second_moment(X) / len(X),
+        "1/(N + 1)": lambda X: second_moment(X) * len(X) / (len(X) + 1),
+        "gradients of the mean loss": lambda X: second_moment(X / len(X))}),
+    "batches.loss_scaling": (second_moment, {
+        "an ε": lambda X: second_moment(X) + eye(second_moment(X)),
+        "|x| for x²": lambda X: abs(X).sum(axis=(0, 1)) / len(X),
+        "clipped": lambda X: second_moment(np.minimum(X, 1 + 0 * X)),
+        "a mean of squares, normalised": lambda X: second_moment(X) / (1 + (X * X).sum())}),
+    "bits.pure": (quasi_newton.bfgs_H, {
+        "H +=": lambda H, s, y: in_place(H, s, y),
+        "H itself": lambda H, s, y: H,
+        "a view of s": lambda H, s, y: s[::-1],
+        "s and y scaled in place": lambda H, s, y: quasi_newton.bfgs_H(H, doubled(s), y),
+        "a counter": lambda H, s, y: products(H, s, y) * next(COUNTER),
+        "one buffer for all answers": lambda H, s, y: buffered(H, s, y)}),
+    "bits.update_power_of_two": (quasi_newton.bfgs_H, {
+        "an ε in ρ": lambda H, s, y: products(H, s, y, last=(s @ y) / (s @ y + 1e-8)),
+        "skipped below a threshold": lambda H, s, y: products(H, s, y) if s @ y > 1e-4 else H,
+        "a ridge": lambda H, s, y: products(H, s, y) + 1e-6 * eye(H),
+        "H clipped": lambda H, s, y: np.minimum(products(H, s, y), 1 + 0 * H)}),
+    "bits.damping_power_of_two": (damping.double_damping, {
+        "an ε in the weight": lambda s, y, H, *, mu1, mu2: dd(s + 1e-3 * eye(H)[0], y, H, mu1, mu2),
+        "no damping of small vectors": lambda s, y, H, *, mu1, mu2: dd(s, y, H, mu1, mu2) if s @ s > 1e-3 else (s, y),
+        "y clipped": lambda s, y, H, *, mu1, mu2: dd(s, np.minimum(y, 1 + 0 * y), H, mu1, mu2)}),
+    "bits.smw_power_of_two": (smw.solve_with_inverse, {
+        "a ridge": lambda lam, J, H, g, *, N2: woodbury(lam + 1e-6, J, H, g, N2),
+        "λ in the wrong unit": lambda lam, J, H, g, *, N2: woodbury(lam**0.5, J, H, g, N2),
+        "small entries dropped": lambda lam, J, H, g, *, N2: woodbury(lam, J * (abs(J) > 1e-3), H, g, N2)}),
 }
 OTHER_FORMS = {
     "broyden.theorem_1": [products, lambda H, s, y: broyden(H, s, y, 1), lambda H, s, y: broyden(H, s, y, 0)],
@@ -476,9 +564,12 @@ OTHER_FORMS = {
                              lambda lam, J, H, g, *, N2: solve(lam * eye(J.T) + J.T @ H @ J / N2, g)],
     "smw.smw_without_inverse": [lambda lam, J, H, g, *, N2: singular(lam, J, H, g, N2)],
     "smw.smw_natural_gradient": [fisher],
+    "lbfgs.compact_is_recursive": [compact],
+    "batches.second_moment_pins": [lambda X: X.reshape(-1, X.shape[2]).T @ X.reshape(-1, X.shape[2]) / len(X)],
     "invariance.newton_step": [lambda g, H: solve(H, eye(H)) @ g],
 }
-FLOATS_ONLY = {"invariance.cubic_diagonal", "invariance.cubic_step"}
+FLOATS_ONLY = {"invariance.cubic_diagonal", "invariance.cubic_step", "bits.pure", "bits.update_power_of_two",
+               "bits.damping_power_of_two", "bits.smw_power_of_two"}
 ROWS = [(name, arithmetic) for name in TABLE for arithmetic in ("fraction", "float64")
         if not (name in FLOATS_ONLY and arithmetic == "fraction")]
 FORMS = [(name, form, arithmetic) for name, forms in OTHER_FORMS.items() for form in range(len(forms))

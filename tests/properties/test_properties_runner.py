@@ -317,5 +317,5 @@ def test_every_property_says_what_it_states_takes_and_catches():
         text = prop.__doc__
         assert all(f"\n    {word}  " in text for word in ("Takes  ", "Catches")), name
         assert re.search(r"\b[RW] \(|\b[RW] (Theorem|Lemma|Section|Algorithm|Appendix|Proposition|chapter)", text), name
-        assert re.search(r"\((n|m|q|k|S|P|d_1)", text), name
+        assert re.search(r"\((n|m|q|k|N|S|P|d_1)", text), name
         assert str(prop) == f"<property {name}>"

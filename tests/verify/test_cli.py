@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stepgauge import verify
+from stepgauge.proofs_check import ledger
 from stepgauge.reference import METHODS
 from stepgauge.verify.cases import OPTIONAL, TRAPS
 from stepgauge.verify.cli import load, main
@@ -321,3 +322,31 @@ def test_nothing_optional_is_imported_by_the_judge():
 def test_the_examples_are_candidates():
     for name in ("wrong_adam", "wrong_damping"):
         assert callable(load(f"{ROOT / 'examples' / name}.py:candidate"))
+
+
+def test_proofs_prints_the_ledger_or_a_part_of_it(capsys):
+    code, out, _ = said(capsys, "proofs")
+    assert code == 0
+    committed = ledger.read()
+    assert all(re.search(rf"^{re.escape(entry.id)}\b", out, re.MULTILINE) for entry in committed)
+    code, out, _ = said(capsys, "proofs", "R.Lem.4", "--json")
+    assert (code, [line["id"] for line in json.loads(out)]) == (
+        0, [entry.id for entry in committed if entry.id.split("/")[0] == "R.Lem.4"])
+    code, out, _ = said(capsys, "proofs", "R.Lem.4/2")
+    assert code == 0
+    assert "printed" in out
+    assert "PROVED by a certificate" in out
+    code, out, err = said(capsys, "proofs", "R.Lem.99")
+    assert (code, out) == (2, "")
+    assert err.startswith("stepgauge: ID: expected the id of a statement")
+
+
+def test_forms_and_jobs(capsys, file):
+    code, page, _ = said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--case", "labels")
+    assert code == 1
+    assert said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--case", "labels", "--jobs", "2")[1] == page
+    code, text, _ = said(capsys, "check", "sgd_m", f"{file}:wrong", "--case", "plain", "--markdown")
+    assert code == 1
+    assert text.startswith("## FAIL: sgd_m\n\nFirst divergence: **theta**")
+    assert "Smallest case found:" in text
+    assert said(capsys, "check", "damping.double_damping", f"{file}:damping", "--jobs", "2")[0] == 2

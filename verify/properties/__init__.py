@@ -11,18 +11,20 @@ Each is a check that raises AssertionError with the equation that fails, both si
     def test_mine(inputs):
         damping.double_damping_pins(my_double_damping, *inputs)
 
-Families: `broyden` (R Theorem 1), `damping` (R Section 2.3.1, Algorithms 3, 8, 11, Lemmas 4 to 6), `kronecker` (R Lemma 8,
-Proposition 1), `smw` (R (5.6), (5.7)), `invariance` (W (1), (2), Appendix E). `PROPERTIES` maps "family.name" to all of them;
+Families: `broyden` (R Theorem 1), `damping` (R Section 2.3.1, Algorithms 3, 8, 11, Lemmas 4 to 6), `lbfgs` (R (2.12), (3.16)),
+`kronecker` (R Lemma 8, Proposition 1), `smw` (R (5.6), (5.7)), `batches` (means over examples), `invariance` (W (1), (2), Appendix
+E), `bits` (purity; powers of two, bit for bit). `PROPERTIES` maps "family.name" to all of them;
 `run` is the call with all options; `strategies` draws the inputs.
 """
 
-from . import broyden, damping, invariance, kronecker, smw, strategies
+from . import batches, bits, broyden, damping, invariance, kronecker, lbfgs, smw, strategies
 from .trial import Property, run
 
 PROPERTIES: dict[str, Property] = {
     f"{family.__name__.rpartition('.')[2]}.{name}": prop
-    for family in (broyden, damping, kronecker, smw, invariance)
+    for family in (broyden, damping, kronecker, smw, invariance, lbfgs, batches, bits)
     for name, prop in vars(family).items() if isinstance(prop, Property)
 }
 
-__all__ = ["PROPERTIES", "Property", "broyden", "damping", "invariance", "kronecker", "run", "smw", "strategies"]
+__all__ = ["PROPERTIES", "Property", "batches", "bits", "broyden", "damping", "invariance", "kronecker", "lbfgs", "run", "smw",
+           "strategies"]

@@ -210,6 +210,77 @@ def pair_sequences(draw: Draw) -> tuple[Any, ...]:
     return [(draw(switch_vectors(identity(n) / lam, y_i, mu1)), y_i) for y_i in y], n, mu1, lam
 
 
+@st.composite
+def memories(draw: Draw) -> tuple[Any, ...]:
+    """(S, Y, X, h): 0 to 3 pairs with sᵀy > 0 as columns (n, m), X (n, d), h > 0."""
+    n, d = draw(st.sampled_from([(2, 1), (3, 2), (2, 3), (1, 2), (4, 1)]))
+    S, Y = [], []
+    for _ in range(draw(st.sampled_from([2, 3, 1, 0]))):
+        s, across = draw(nonzero_vectors(n)), draw(arrays(n))
+        S.append(s)
+        Y.append(draw(positives()) * s + across - (across @ s) / (s @ s) * s)
+    empty = identity(n)[:, :0]
+    S, Y = (np.stack(columns, axis=1) if columns else empty for columns in (S, Y))
+    return S, Y, draw(arrays(n, d)), draw(positives())
+
+
+# Batches of vectors: examples, positions, entries
+
+@st.composite
+def batches(draw: Draw) -> tuple[Any, ...]:
+    """(X,): X (N, P, d), N, P and d different; zero and equal examples occur."""
+    N, P, d = draw(st.sampled_from([(2, 1, 3), (3, 2, 1), (4, 3, 2), (1, 2, 3), (3, 1, 2)]))
+    X = draw(arrays(N, P, d))
+    structure = draw(st.sampled_from(["generic", "generic", "equal", "one zero"]))
+    event(f"batch: {structure}")
+    if structure == "equal":
+        X = X[np.zeros(N, dtype=int)]
+    elif structure == "one zero":
+        X[0] = 0 * X[0]
+    return (X,)
+
+
+@st.composite
+def permuted_batches(draw: Draw) -> tuple[Any, ...]:
+    """(X, order)."""
+    X, = draw(batches())
+    return X, tuple(draw(st.permutations(range(len(X)))))
+
+
+def repeated_batches() -> st.SearchStrategy[tuple[Any, ...]]:
+    """(X, times): the batch is to be repeated 2 or 3 times."""
+    return st.tuples(batches(), st.sampled_from([2, 3])).map(lambda drawn: (*drawn[0], drawn[1]))
+
+
+def scaled_batches() -> st.SearchStrategy[tuple[Any, ...]]:
+    """(X, c): c of either sign, not ±1."""
+    factors = st.sampled_from([Fraction(2), Fraction(-3), HALF, Fraction(-1, 4), Fraction(8)])
+    return st.tuples(batches(), factors).map(lambda drawn: (*drawn[0], drawn[1]))
+
+
+# Other units: powers of two, which floats carry exactly
+
+@cache
+def powers_of_two() -> st.SearchStrategy[Fraction]:
+    """2^k for k from −20 to 20, far beyond any threshold."""
+    return st.sampled_from([-20, -7, -1, 1, 6, 20]).map(lambda k: Fraction(2) ** k)
+
+
+def rescaled_pairs() -> st.SearchStrategy[tuple[Any, ...]]:
+    """(H, s, y, c, d): a pair with sᵀy > 0, and units for s and y."""
+    return st.tuples(curved_pairs(), powers_of_two(), powers_of_two()).map(lambda drawn: (*drawn[0], *drawn[1:]))
+
+
+def rescaled_damping() -> st.SearchStrategy[tuple[Any, ...]]:
+    """(s, y, H, mu1, mu2, c)."""
+    return st.tuples(double_damping(), powers_of_two()).map(lambda drawn: (*drawn[0], drawn[1]))
+
+
+def rescaled_smw() -> st.SearchStrategy[tuple[Any, ...]]:
+    """(lam, J, H, g, N2, c, d)."""
+    return st.tuples(smw_invertible(), powers_of_two(), powers_of_two()).map(lambda drawn: (*drawn[0], *drawn[1:]))
+
+
 # Tensors, all dimensions different
 
 @st.composite

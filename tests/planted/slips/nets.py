@@ -119,7 +119,7 @@ SLIPS = {
     "nets.rules": {
         "nets/test_passes_exact.py::test_the_single_passes_as_printed_are_the_batched_ones": [
             ("_dense", "xp.ones((z.shape[0], 1))", "xp.zeros((z.shape[0], 1))", "a bias column of zeros"),
-            ("R(3.1)", " + layer.b", "", "no bias"),
+            ("R(3.1)", "h += layer.b", "h += 0 * layer.b", "no bias"),
             ("_act_back", "ACTIVATIONS[record.name].d_phi", "ACTIVATIONS[record.name].phi", "φ for φ′"),
         ],
         "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
@@ -155,9 +155,10 @@ SLIPS = {
              "offsets column by column"),
             ("offsets", "slice(i, i + down * positions[0], down)", "slice(i, i + positions[0])", "a stride of 1 down"),
             ("offsets", "across * positions[1], across", "across * positions[1], down", "the stride down for the one across"),
-            ("patches_adjoint", "+= Da", "= Da", "overlapping patches overwrite each other"),
-            ("patches_adjoint", "k::size", "size - 1 - k::size", "the kernel turned around"),
-            ("patches_adjoint", "Dz[_inside(shape, window.padding)]", "Dz[:, :H, :W]", "the padding is cut off on one side"),
+            ("patches_adjoint", "+= xp.reshape", "= xp.reshape", "overlapping patches overwrite each other"),
+            ("patches_adjoint", "W[:, :, k]", "W[:, :, -1 - k]", "the kernel turned around"),
+            ("patches_adjoint", "Dz[_inside(shape, window.padding)]", "Dz[:, :height, :width]",
+             "the padding is cut off on one side"),
             ("max_pool_adjoint", "Dz = xp.where(larger, zero, Dz)", "Dz = Dz * 1", "every running maximum gets the derivative"),
             ("max_pool_adjoint", "xp.where(larger, Dz, zero)", "Dz", "every pixel of a window gets the derivative"),
             ("_running_maxima", "entry > maxima[-1]", "entry < maxima[-1]", "the smallest"),
