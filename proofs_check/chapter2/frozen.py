@@ -11,12 +11,12 @@ L-BFGS in one dimension is H_g = s̃/ỹ = μ₁H_g whatever p. So h moves by le
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import flint
 
 from ...arrays.errors import expect
+from ..fields import dot
 from .common import Q, column, double_damping, eye, lbfgs_H
 
 START = Q(10)
@@ -42,17 +42,17 @@ def barrier() -> Any:
     return low
 
 
-def steps(count: int, p: int, alpha_1: Any = Q(1)) -> list[tuple[Any, Any]]:
-    """(h_k, H_g(k)) of Algorithm 5 for k = 1 … count, exactly; α_k āᵀH_aā = alpha_1 · k^(−3/4), rounded to thousandths."""
+def steps(count: int, p: int) -> list[tuple[Any, Any]]:
+    """(h_k, H_g(k)) of Algorithm 5 for k = 1 … count, exactly; α_k āᵀH_aā = k^(−3/4), rounded to thousandths."""
     h, s_g, y_g, kept, found = START, column(0), column(0), [], []
     H_g = eye(1)
     for k in range(1, count + 1):
-        alpha = alpha_1 * Q(int(Fraction(1000) * Fraction(k ** -0.75).limit_denominator(1000)), 1000)
+        alpha = Q(round(1000 * k**-0.75), 1000)
         h_new = h - alpha * H_g[0, 0] * slope(h)                                                     # lines 8 and 10, then 12
         s_g = BETA * s_g + (1 - BETA) * column(h_new - h)                                            # line 15
         y_g = BETA * y_g + (1 - BETA) * column(slope(h_new) - slope(h))
         s, y = double_damping(s_g, y_g, H_g, MU1, MU2)                                               # line 16
-        expect((s.transpose() * y)[0, 0] >= MU1 * (y.transpose() * H_g * y)[0, 0], "line 17", "a pair that is used", "it is a tie", k)
+        expect(dot(s, y) >= MU1 * dot(y, H_g * y), "line 17", "a pair that is used", "it is a tie", k)
         kept = [*kept, (s, y)][-p:]
         H_g, h = lbfgs_H(1, kept), h_new                                                             # line 18
         found.append((h, H_g[0, 0]))

@@ -1,8 +1,8 @@
 """R Lemma 2: bounds of H_g in Algorithm 5. The steps of its proof are in `lemma_2_steps`.
 
 A pair that Algorithm 5 uses satisfies yᵀH̄y/sᵀy ≤ 1/μ₁ with the H̄ of its own step, and sᵀs/sᵀy ≤ 1/μ₂; L-BFGS then applies it to
-another matrix. Written B̄ = H̄⁻¹, what (2.6) gives is ‖B_i‖ ≤ ‖B_{i−1}‖ + yᵀy/sᵀy ≤ ‖B_{i−1}‖ + ‖B̄‖/μ₁: bounds of one step enter those
-of the next p, and no constant comes of it. Forms are bounds, tried on sequences of pairs over ℚ, and proved where
+another matrix. Written B̄ = H̄⁻¹, what (2.6) gives is ‖B_i‖ ≤ ‖B_{i−1}‖ + yᵀy/sᵀy ≤ ‖B_{i−1}‖ + ‖B̄‖/μ₁: bounds of one step
+enter those of the next p, and no constant comes of it. Forms are bounds, tried on sequences of pairs over ℚ, and proved where
 B ≤ 1 + Σ (of the last p pairs) yᵀy/sᵀy shows them.
 """
 
@@ -160,18 +160,21 @@ STATEMENTS = (
              "μ̂ = (1 + 1/√(μ₁μ₂κ_g))²", PRINTED),
         checks=(on_sequences, by_recursion),
         mutants=(Form("κ_g = (1 + p/μ₁)^(−1) with line 17 as printed", Bounds(lambda x, p, k: 1 + p * x, None)),
-                 Form("κ_g = (1 + (p − 1)/μ₁)^(−1) with line 17 repaired", Bounds(lambda x, p, k: 1 + (p - 1) * x, None, own=False)),
+                 Form("κ_g = (1 + (p − 1)/μ₁)^(−1) with line 17 repaired",
+                      Bounds(lambda x, p, k: 1 + (p - 1) * x, None, own=False)),
                  Form("κ_g = (1 + p/(2μ₁))^(−1) with line 17 repaired",
                       Bounds(lambda x, p, k: 1 + p * x / 2, None, own=False)),
                  Form("κ̄_g = ω^p with line 17 repaired", Bounds(lambda x, p, k: 1 + p * x, lambda x, z, p, k: max(x * z, Q(1)) ** p,
                                                               own=False)),
-                 Form("printed κ̄_g with line 17 as printed and (1 + 1/μ₁)^(−k)", Bounds(lambda x, p, k: (1 + x) ** k, printed_flat))),
+                 Form("printed κ̄_g with line 17 as printed and (1 + 1/μ₁)^(−k)",
+                      Bounds(lambda x, p, k: (1 + x) ** k, printed_flat))),
         hypotheses=("Algorithm 5", "none of Assumptions 1 to 4"),
         repaired=Form("with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ: I/(1 + p/μ₁) ⪯ H_g(k) ⪯ (ω^p + (1 + ω + … + ω^(p−1))/μ₂) I for all k, "
                       "ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat, own=False)),
         sharpness=(nearly_attained,), errata=(31,),
         note="Both printed constants are false, the lower one with two pairs in one dimension. With line 17 as printed no positive "
-             "constants need exist: see R.Lem.2/8. The repaired bounds are proved by R.Lem.2/1, /3, /4, /6 and /7 with κ = μ₁ in the "
+             "constants need exist: see R.Lem.2/8. The repaired bounds are proved by R.Lem.2/1, /3, /4, /6 and /7 with κ = μ₁ "
+             "in the "
              "last column: yᵀy/sᵀy ≤ 1/μ₁."),
     Statement(
         "R.Lem.2/2", "Section 2.7, proof: the bound of ‖B‖",

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from ..checks import Identity, Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, over_Q, proved_by_z3, \
-    refuted_at, simple
+from .. import checks
+from ..checks import Identity, Inequality, Outcome, Term, attained_at, certified, claimed, hunted, proved_by_z3, simple
 from ..fields import Matrix, dot, outer
 from ..statement import Form, Statement, Status
 from .common import Q, eye, lbfgs_H, semidefinite
@@ -118,11 +118,12 @@ def lasting(floor: Callable[[int], Any]) -> Callable[[], Outcome]:
         low = barrier()
         for p in (1, 3):
             for k, (h, H) in enumerate(steps(5, p), 1):
-                if H != MU1**k or not h > low:
+                if MU1**k != H or not h > low:
                     return Outcome(f"the law H_g(k) = μ₁^k fails at k = {k}")
         k = next((k for k in range(1, 200) if MU1**k < floor(k)), None)
         if k:
-            return Outcome(f"softsign unit, x = 1, y = 0, w + b = 10, μ₁ = 1/5, λ = 1/4: H_g(k) = 5^−k (exactly for k ≤ 5, p = 1 and 3; "
+            return Outcome(f"softsign unit, x = 1, y = 0, w + b = 10, μ₁ = 1/5, λ = 1/4: H_g(k) = 5^−k (exactly for k ≤ 5, p = "
+                           f"1 and 3; "
                            f"for all k since h stays in [265/27, 10], where ψ″ < 0), so H_g({k}) is below the bound")
         return Outcome()
     return claim
@@ -138,7 +139,8 @@ STATEMENTS = (
         "R.Lem.2/1", "Section 2.7, proof: by (2.8)",
         Form("‖B_i‖ ≤ ‖B_{i−1}‖ (1 + 1/μ₁)", growth(lambda b, b_bar, x: b * (1 + x))),
         checks=(claimed(Status.SAMPLED, "exactly, along ladders and random sequences of pairs"),),
-        mutants=(Form("‖B_{i−1}‖ + 1/μ₁", growth(lambda b, b_bar, x: b + x)), Form("‖B_{i−1}‖ + ‖B̄‖", growth(lambda b, b_bar, x: b + b_bar)),
+        mutants=(Form("‖B_{i−1}‖ + 1/μ₁", growth(lambda b, b_bar, x: b + x)),
+                 Form("‖B_{i−1}‖ + ‖B̄‖", growth(lambda b, b_bar, x: b + b_bar)),
                  Form("‖B_{i−1}‖/2 + ‖B̄‖/μ₁ − 1", growth(lambda b, b_bar, x: b / 2 + b_bar * x - 1))),
         hypotheses=("yᵀH̄y/sᵀy ≤ 1/μ₁ with the H̄ of the pair's own step",),
         repaired=Form("‖B_i‖ ≤ ‖B_{i−1}‖ + ‖B̄‖/μ₁", growth(lambda b, b_bar, x: b + b_bar * x)), errata=(31,),
@@ -148,7 +150,7 @@ STATEMENTS = (
         "R.Lem.2/3", "Section 2.7, proof: below \"On the other hand\"",
         Form("1/μ₁ ≥ yᵀH̄y/sᵀy ≥ (κ_g/μ₁) yᵀy/sᵀy ⇒ yᵀy/sᵀy ≤ 1/(μ₁κ_g)",
              Inequality(NAMES, LOWER, lambda m, k, q, yy, sy: m * q - k * yy)),
-        checks=(refuted_at(Fraction(1, 5), 1, 1, 1, 1), certified(Term(1, ("sy - m q >= 0",), lambda *_: 1),
+        checks=(checks.refuted_at(Fraction(1, 5), 1, 1, 1, 1), certified(Term(1, ("sy - m q >= 0",), lambda *_: 1),
                                                                 Term(1, ("m > 0", "q - k yy >= 0"), lambda *_: 1)),
                 *hunt(draw_inverse)),
         mutants=(Form("yᵀy/sᵀy ≤ κ/μ₁ without κ's inverse", Inequality(NAMES, LOWER, lambda m, k, q, yy, sy: k * sy - m * yy)),
@@ -162,11 +164,12 @@ STATEMENTS = (
     Statement(
         "R.Lem.2/4", "Section 2.7, proof: ‖H_i‖, second line",
         Form("H_i = H_{i−1} + ρ²(yᵀH_{i−1}y) ssᵀ − ρsyᵀH_{i−1} − ρH_{i−1}ysᵀ + ρssᵀ", expansion()),
-        checks=(over_Q(), mod_p(lambda n: 9)),
+        checks=(checks.over_Q(), checks.mod_p(lambda n: 9)),
         mutants=(Form("+ρsyᵀH", expansion(sign=1)), Form("ρ(yᵀHy) ssᵀ", expansion(power=1)), Form("2ρssᵀ", expansion(last=2)))),
     Statement(
         "R.Lem.2/5", "Section 2.7, proof: ‖H_i‖, lines 3 to 7",
-        Form("‖H_i‖ ≤ ‖H_{i−1}‖ (1 + sᵀs yᵀy/(sᵀy)² + 2√(sᵀs yᵀy)/sᵀy) + sᵀs/sᵀy ≤ μ̂‖H_{i−1}‖ + 1/μ₂, μ̂ = (1 + 1/√(μ₁μ₂κ_g))²", chain()),
+        Form("‖H_i‖ ≤ ‖H_{i−1}‖ (1 + sᵀs yᵀy/(sᵀy)² + 2√(sᵀs yᵀy)/sᵀy) + sᵀs/sᵀy "
+             "≤ μ̂‖H_{i−1}‖ + 1/μ₂, μ̂ = (1 + 1/√(μ₁μ₂κ_g))²", chain()),
         checks=(certified(Term(1, ("z - a >= 0",), lambda *_: 1), Term(2, ("h >= 0", "R - r >= 0"), lambda *_: 1),
                           Term(1, ("h >= 0", "R - r >= 0", "R - r >= 0"), lambda *_: 1),
                           Term(2, ("h >= 0", "R - r >= 0", "r >= 0"), lambda *_: 1)), *hunt(draw_chain)),
@@ -190,17 +193,20 @@ STATEMENTS = (
     Statement(
         "R.Lem.2/7", "Section 2.7, end of the proof",
         Form("h_0 = 1, h_i = μ̂h_{i−1} + 1/μ₂ gives h_p = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂", geometric()),
-        checks=(over_Q((3, 8)), mod_p(lambda n: 2 * n + 2)),
+        checks=(checks.over_Q((3, 8)), checks.mod_p(lambda n: 2 * n + 2)),
         mutants=(Form("μ̂^(p+1)", geometric(shift=1)), Form("2/μ₂", geometric(z=2)), Form("h_0 = 2", geometric(start=2)))),
     Statement(
         "R.Lem.2/8", "Section 2.7, Lemma 2: \"There exist two positive constants\"",
         Form("some κ_g > 0 bounds H_g(k) from below for all k; shown for κ_g = 10^(−100), any other goes the same way",
              lasting(lambda k: Q(1, 10**100))),
         checks=(claimed(Status.EXACT_Q, "Algorithm 5 on one softsign unit whose curvature stays negative"),),
-        mutants=(Form("H_g(k) ≥ (1 + 1/μ₁)^(−1)", lasting(lambda k: Q(1, 6))), Form("H_g(k) ≥ 1/(1 + k/μ₁)", lasting(lambda k: 1 / Q(1 + 5 * k))),
+        mutants=(Form("H_g(k) ≥ (1 + 1/μ₁)^(−1)", lasting(lambda k: Q(1, 6))),
+                 Form("H_g(k) ≥ 1/(1 + k/μ₁)", lasting(lambda k: 1 / Q(1 + 5 * k))),
                  Form("H_g(k) ≥ 4^(−k)", lasting(lambda k: Q(1, 4**k)))),
-        hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the run is a tie"),
+        hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the run is a "
+                                                                        "tie"),
         repaired=Form("H_g(k) ≥ (1 + 1/μ₁)^(−k)", lasting(lambda k: Q(1, 6**k))), errata=(31, 33),
-        note="Where sᵀy < 0 the damped pair is s̃ = μ₁H_g y, and in one dimension the newest pair is all of H_g: so H_g(k) = μ₁^k, for "
+        note="Where sᵀy < 0 the damped pair is s̃ = μ₁H_g y, and in one dimension the newest pair is all of H_g: so H_g(k) = "
+             "μ₁^k, for "
              "every p. In floats rounding decides the ties (ERR-33), and those that pass shrink H_g all the same."),
 )
