@@ -123,8 +123,8 @@ STATEMENTS = (
         Form("ψ″(h) = (1 − 2h)/(1 + h)⁴ ≤ 1 for h ≥ 0, ψ = ½φ²", curvature(1)),
         checks=(certified(Term(6, ("h >= 0",), lambda h: 1), Term(6, (), lambda h: h), Term(4, ("h >= 0",), lambda h: h),
                           Term(1, (), lambda h: h * h)), proved_by_z3(), hunted(lambda rng: [simple(rng)])),
-        mutants=(Form("ψ″ ≤ 0", curvature(0)), Form("ψ″ ≥ −1/17", curvature(bottom=17)),
-                 Form("ψ″ ≥ −1/100", curvature(bottom=100))),
+        mutants=(Form("ψ″ ≤ 0", curvature(0)), Form("ψ″ ≥ −1/17", curvature(below=17)),
+                 Form("ψ″ ≥ −1/100", curvature(below=100))),
         note="ψ″ ≥ −1/16, its minimum at h = 1; ψ is even."),
     # ERR-NEW-b4
     Statement(
