@@ -10,6 +10,7 @@ import flint
 
 from ..checks import Outcome
 from ..fields import Matrix, dot, outer
+from ..statement import Finding
 
 Q = flint.fmpq
 
@@ -117,3 +118,8 @@ def or_stops(code: Callable[[], Outcome]) -> Callable[[], Outcome]:
         except Stop as stop:
             return Outcome(str(stop))
     return claim
+
+
+def part(place: int, check: Callable[[Any], Finding | None]) -> Callable[[Any], Finding | None]:
+    """The check of one part of a form whose code is a tuple: a scalar core, say, and the matrices that it stands for."""
+    return lambda code: check(code[place])
