@@ -64,6 +64,16 @@ def above_root(x: Any, digits: int = 12) -> Any:
     return Q(k if k * k >= scaled else k + 1, 10**digits)
 
 
+def shown(H: Matrix) -> str:
+    """The diagonal of a diagonal matrix."""
+    return "diag(" + ", ".join(str(H[i, i]) for i in range(H.nrows())) + ")"
+
+
+def entries(v: Matrix) -> str:
+    """The entries of a column."""
+    return "(" + ", ".join(str(x) for x in v.entries()) + ")"
+
+
 def bfgs_H(H: Matrix, s: Matrix, y: Matrix) -> Matrix:
     """(I − ρsyᵀ) H (I − ρysᵀ) + ρssᵀ (R (2.6))."""
     rho, one = 1 / dot(s, y), eye(H.nrows())

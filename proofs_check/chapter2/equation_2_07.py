@@ -15,7 +15,7 @@ from .. import checks
 from ..checks import Identity, Inequality, Outcome, Term, attained_at, certified, claimed, hunted, proved_by_z3, simple
 from ..fields import Matrix, dot, outer
 from ..statement import Finding, Form, Statement, Status
-from .common import Q, above_root, bfgs_H, column, diagonal, eye, part, semidefinite
+from .common import Q, above_root, bfgs_H, column, diagonal, entries, eye, part, semidefinite, shown
 
 
 def cases() -> list[tuple[list[Any], Matrix, Matrix]]:
@@ -55,16 +55,6 @@ def norm_of_H(bound: Callable[[Any, Any, Any], Any]) -> Callable[[], Outcome]:
                 return Outcome(f"H = {shown(H)}, s = {entries(s)}, y = {entries(y)}: ‖H⁺‖ > {most}")
         return Outcome(detail="300 updates")
     return claim
-
-
-def shown(H: Matrix) -> str:
-    """The diagonal of a diagonal matrix."""
-    return "diag(" + ", ".join(str(H[i, i]) for i in range(H.nrows())) + ")"
-
-
-def entries(v: Matrix) -> str:
-    """The entries of a column."""
-    return "(" + ", ".join(str(x) for x in v.entries()) + ")"
 
 
 def nearly(kind: str) -> Callable[[Any], Finding]:
