@@ -1,14 +1,13 @@
-"""What the statements of chapter 2 share: matrices over ℚ, their order, L-BFGS of a few pairs, and programs run line by line."""
+"""What the statements of chapter 2 share: matrices over ℚ and their order, BFGS, L-BFGS and double damping as printed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import flint
 
-from ..checks import Outcome
 from ..fields import Matrix, dot, outer
 from ..statement import Finding
 
@@ -96,38 +95,6 @@ def double_damping(s: Matrix, y: Matrix, H: Matrix, mu1: Any, mu2: Any) -> tuple
     sy, ss = dot(s_t, y), dot(s_t, s_t)
     theta2 = (1 - mu2) * ss / (ss - sy) if sy < mu2 * ss else Q(1)
     return s_t, theta2 * y + (1 - theta2) * s_t
-
-
-class Line(NamedTuple):
-    """A line of pseudo-code: its number, the name that it sets, and the expression, in the names that lines before it set."""
-
-    tag: str
-    sets: str
-    expression: str
-
-
-class Stop(Exception):
-    """A printed line cannot be carried out."""
-
-
-def run_lines(lines: Sequence[Line], names: dict[str, Any]) -> dict[str, Any]:
-    """Carry the lines out in order.  Raises Stop, naming the line, where a name has no value yet or shapes do not fit."""
-    for line in lines:
-        try:
-            names[line.sets] = eval(line.expression, {"__builtins__": {}}, names)
-        except (NameError, ValueError, TypeError, ZeroDivisionError, IndexError) as wrong:
-            raise Stop(f"line {line.tag}: {line.sets} = {line.expression}: {wrong}") from wrong
-    return names
-
-
-def or_stops(code: Callable[[], Outcome]) -> Callable[[], Outcome]:
-    """The claim, with a line that cannot be carried out as what contradicts it."""
-    def claim() -> Outcome:
-        try:
-            return code()
-        except Stop as stop:
-            return Outcome(str(stop))
-    return claim
 
 
 def part(place: int, check: Callable[[Any], Finding | None]) -> Callable[[Any], Finding | None]:
