@@ -39,7 +39,10 @@ def exchanged(s: Matrix, y: Matrix, H: Matrix, mu1: Any, mu2: Any) -> tuple[Matr
 
 
 def ensures(damping: Damping, special: bool = True) -> Callable[[], Outcome]:
-    """s̃ᵀy = max(sᵀy, μ₁yᵀHy), s̃ᵀỹ = max(s̃ᵀy, μ₂s̃ᵀs̃), both points on their segments, s̃ᵀỹ > 0; `special`: μ₂ > 1 and s = y = 0 too."""
+    """s̃ᵀy = max(sᵀy, μ₁yᵀHy), s̃ᵀỹ = max(s̃ᵀy, μ₂s̃ᵀs̃), both points on their segments, s̃ᵀỹ > 0.
+
+    special   also for μ₂ > 1, and for s = y = 0.
+    """
     def claim() -> Outcome:
         extra = [(column(1), column(1), eye(1), Q(1, 5), Q(3, 2)), (column(0, 0), column(0, 0), eye(2), Q(1, 5), Q(1, 2))]
         for given in [*(extra if special else []), *pairs()]:

@@ -43,7 +43,8 @@ def fifth(**switches: Any) -> Callable[[], Outcome]:
 def seventh(**switches: Any) -> Callable[[], Outcome]:
     """Algorithm 7."""
     names = {"p": "p", "W": "W", "A": "A", "G": "G", "H_a": "H_a", "H_g": "H_g"}
-    return lambda: against_reference(kfac20, kfac20.Hyper(T=2, **HYPER), lambda given: algorithm_7(given, **switches), names, steps=3)
+    return lambda: against_reference(kfac20, kfac20.Hyper(T=2, **HYPER),
+                                     lambda given: algorithm_7(given, **switches), names, steps=3)
 
 
 def summary(direction: Callable[..., Any] = lambda H_g, D, H_a: H_g * D * H_a, sign: int = -1) -> Callable[[], Outcome]:

@@ -31,7 +31,8 @@ def problem() -> tuple[Matrix, list[Sampler], list[Matrix], list[Any]]:
 
     roots = [drawn(3, 3) for _ in range(3)]
     one = flint.fmpq_mat(3, 3, [int(i == j) for i in range(3) for j in range(3)])
-    return column(1, -2, 3), [sampler(m) for m in (2, 3, 1)], [R * R.transpose() + one for R in roots], [Q(1, 9), Q(1, 20), Q(1, 50)]
+    matrices, alphas = [R * R.transpose() + one for R in roots], [Q(1, 9), Q(1, 20), Q(1, 50)]
+    return column(1, -2, 3), [sampler(m) for m in (2, 3, 1)], matrices, alphas
 
 
 def frame(mean: bool = True, sign: int = -1, late: bool = False) -> Callable[[], Outcome]:
@@ -60,7 +61,8 @@ STATEMENTS = (
         "R.Alg.6", "Section 2.7",
         Form("θ_(k+1) = θ_k − α_k H_k ∇f̂_k, ∇f̂_k the mean of m_k sampled gradients", frame()),
         checks=(claimed(Status.EXACT_Q, "three steps over ℚ beside the reference, m_k = 2, 3, 1"),),
-        mutants=(Form("the sum for the mean", frame(mean=False)), Form("θ_k + α_kH_k∇f̂_k", frame(sign=1)), Form("H_(k−1) for H_k", frame(late=True))),
+        mutants=(Form("the sum for the mean", frame(mean=False)), Form("θ_k + α_kH_k∇f̂_k", frame(sign=1)),
+                 Form("H_(k−1) for H_k", frame(late=True))),
         note="Everything is given or defined before use at k = 1; H_1 is the user's. Line 3 says nothing of ξ_k; Assumption 4 "
              "does. "
              "Algorithm 5 is an instance: tests/chapter2 run both, vec stacking columns, H_k = diag{H_a ⊗ H_g}."),
