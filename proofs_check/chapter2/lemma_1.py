@@ -142,7 +142,7 @@ STATEMENTS = (
         Form("‖ā‖² ≤ 1 + φ²d, shown for d = 2", length()),
         checks=(certified(Term(1, ("phi - a >= 0", "phi + a >= 0"), lambda *_: 1),
                           Term(1, ("phi - b >= 0", "phi + b >= 0"), lambda *_: 1)),
-                proved_by_z3(), hunted(draw_length)),
+                proved_by_z3(), hunted(draw_length, tries=1000)),
         mutants=(Form("φ²d", length(one=0)), Form("1 + φ²", length(d=1)), Form("without b ≤ φ", length(without="phi - b >= 0"))),
         sharpness=(attained_at(1, 1, -1),)),
     Statement(
@@ -150,7 +150,7 @@ STATEMENTS = (
         Form("‖A(k)‖ ≤ β‖A(k − 1)‖ + (1 − β) b ≤ b", average()),
         checks=(certified(Term(1, ("beta >= 0", "b - a >= 0"), lambda *_: 1),
                           Term(1, ("1 - beta >= 0", "b - m >= 0"), lambda *_: 1)),
-                proved_by_z3(), hunted(draw_average)),
+                proved_by_z3(), hunted(draw_average, tries=1000)),
         mutants=(Form("β‖A‖ + 2(1 − β)b", average(share=2)), Form("without β ≤ 1", average(without="1 - beta >= 0")),
                  Form("without ‖A(0)‖ ≤ b", average(without="b - a >= 0"))),
         sharpness=(attained_at(Fraction(1, 2), 1, 1, 1),)),

@@ -131,7 +131,7 @@ def lasting(floor: Callable[[int], Any]) -> Callable[[], Outcome]:
 
 def hunt(draw):
     """The two checks of a scalar core beside its certificate."""
-    return proved_by_z3(), hunted(draw)
+    return proved_by_z3(), hunted(draw, tries=1000)
 
 
 STATEMENTS = (

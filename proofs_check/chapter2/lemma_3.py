@@ -79,7 +79,7 @@ STATEMENTS = (
         "R.Lem.3/2", "Section 2.7, proof: from factors to H_k, eigenvalues",
         Form("κ_aκ_g ≤ ag for eigenvalues a ≥ κ_a, g ≥ κ_g", product(lambda a, g, ka, kg, ja, jg: a * g - ka * kg)),
         checks=(certified(Term(1, ("kg > 0", "a - ka >= 0"), lambda *_: 1), Term(1, ("ka > 0", "g - kg >= 0"), lambda *_: 1),
-                          Term(1, ("a - ka >= 0", "g - kg >= 0"), lambda *_: 1)), proved_by_z3(), hunted(draw)),
+                          Term(1, ("a - ka >= 0", "g - kg >= 0"), lambda *_: 1)), proved_by_z3(), hunted(draw, tries=1000)),
         mutants=(Form("2κ_aκ_g", product(lambda a, g, ka, kg, ja, jg: a * g - 2 * ka * kg)),
                  Form("κ_aκ̄_g", product(lambda a, g, ka, kg, ja, jg: a * g - ka * jg)),
                  Form("without a ≥ κ_a", product(lambda a, g, ka, kg, ja, jg: a * g - ka * kg, without="a - ka >= 0"))),

@@ -90,7 +90,7 @@ STATEMENTS = (
         checks=(over_Q((1, 2, 5)), mod_p(lambda n: 120)),
         mutants=(Form("2(D + YᵀY)", same(corner=2)), Form("R the lower triangle", same(upper=False)),
                  Form("newest pair first", same(newest_first=True))),
-        note="p = 4 pairs; the text refers to [20] for the form."),
+        note="p = 4 pairs; the text refers to [20] for the form.", long=True),
     Statement(
         "R.Prose.2.compact-lbfgs/1", "Section 2.3: 4p matrix-vector multiplications",
         Form("the two-loop recursion for H_g X gives the same with 4p products of O(d_i d_o)", loops()),

@@ -184,7 +184,7 @@ def draw_mixed(rng):
 
 
 ON_PAIRS = claimed(Status.SAMPLED, "exactly, random pairs and diagonal H, n ≤ 3")
-SCALAR = (certified(TO_MU), proved_by_z3(), hunted(draw))
+SCALAR = (certified(TO_MU), proved_by_z3(), hunted(draw, tries=1000))
 
 STATEMENTS = (
     Statement(
@@ -202,7 +202,7 @@ STATEMENTS = (
     Statement(
         "R.Prose.2.powell-H/1", "Section 2.3.1: θ between 0 and 1",
         Form("θ ≥ 0 where the pair is moved", core(lambda theta, mu, c, sy: theta)),
-        checks=(proved_by_z3(), hunted(draw)),
+        checks=(proved_by_z3(), hunted(draw, tries=1000)),
         mutants=(Form("θ ≥ 1", core(lambda theta, mu, c, sy: theta - 1)),
                  Form("θ ≥ 1 − μ", core(lambda theta, mu, c, sy: theta - 1 + mu)),
                  Form("θ ≥ 0 for μ > 1 too", core(lambda theta, mu, c, sy: theta, "1 - mu >= 0"))),
@@ -218,7 +218,7 @@ STATEMENTS = (
     Statement(
         "R.Prose.2.powell-B-I/1", "Algorithm 3, line 4: \"Given: H, μ₁, μ₂\"",
         Form("θ₂ exists for every μ₂ > 0", weight_exists(None)),
-        checks=(refuted_at(1, 1, Fraction(3, 2)), proved_by_z3(), hunted(draw_exists)),
+        checks=(refuted_at(1, 1, Fraction(3, 2)), proved_by_z3(), hunted(draw_exists, tries=1000)),
         mutants=(Form("for μ₂ ≤ 2", weight_exists(2)), Form("for μ₂ ≤ 10", weight_exists(10)),
                  Form("for μ₂ ≤ 3", weight_exists(3))),
         repaired=Form("for 0 < μ₂ ≤ 1: s̃ᵀs̃ − s̃ᵀy > (1 − μ₂)s̃ᵀs̃ ≥ 0", weight_exists(1)), errata=(12,),
@@ -230,7 +230,7 @@ STATEMENTS = (
         Form("B ⪰ μ₂I and ỹ = Bs̃ give ỹᵀs̃ ≥ μ₂s̃ᵀs̃, shown for n = 2", lm()),
         checks=(certified(Term(1, (), lambda a, b, d, mu, s, t: (a - mu) * s + b * t),
                           Term(1, ("(a - mu) (d - mu) - b² >= 0",), lambda a, b, d, mu, s, t: t), factor=("a - mu > 0",)),
-                          hunted(draw_lm)),
+                          hunted(draw_lm, tries=1000)),
         mutants=(Form("2μ₂s̃ᵀs̃", lm(gain=2)), Form("without the determinant", lm(without="(a - mu) (d - mu) - b² >= 0")),
                  Form("without a > μ₂", lm(without="a - mu > 0"))),
         errata=(23,), note="True. The converse, which chapter 2 does not claim, is not (ERR-23)."),
@@ -279,7 +279,7 @@ STATEMENTS = (
         checks=(part(0, certified(Term(1, ("theta >= 0", "M sy - A >= 0"), lambda *_: 1),
                                   Term(1, ("1 - theta >= 0", "M ss - W >= 0"), lambda *_: 1),
                                   Term(1, ("theta >= 0", "1 - theta >= 0", "A - 2X + W >= 0"), lambda *_: 1))),
-                part(0, hunted(draw_mixed)), part(1, ON_PAIRS)),
+                part(0, hunted(draw_mixed, tries=1000)), part(1, ON_PAIRS)),
         mutants=(Form("≤ ‖H‖", (mixed(without="M sy - A >= 0"),
                                 for_all(lambda given, s_t, y_t: ratio(given, s_t, y_t) <= norm(given)))),
                  Form("≤ 1/μ₁", (mixed(without="M ss - W >= 0"),

@@ -168,7 +168,7 @@ STATEMENTS = (
                  Form("2(A⁺)⁻¹", action(scale=2))),
         hypotheses=("A, H symmetric positive definite (invertible is enough)", "c > 0 (1 + c aᵀHa ≠ 0 is enough)",
                     "a ≠ 0: R.Thm.1/1"),
-        note="True, and for any φ, not only in [0, 1], since h = 0. Approximate inverses do not do: H = A⁻¹ exactly."),
+        note="True, and for any φ, not only in [0, 1], since h = 0. Approximate inverses do not do: H = A⁻¹ exactly.", long=True),
     Statement(
         "R.Thm.1/1", "Section 2.4, Theorem 1: \"If we choose s = Ha\"",
         Form("ρ = 1/sᵀy and σ = 1/yᵀHy exist for every a", exists(grid(zero=True))),
@@ -198,7 +198,7 @@ STATEMENTS = (
         checks=(over_Q((2, 3)), mod_p(lambda n: 12 * n + 60)),
         mutants=(Form("without the scaling", momentum(power=0)), Form("scaled by β", momentum(power=1)),
                  Form("scaled by β^(−2)", momentum(power=-2))),
-        note="The scaling is needed: without it the identity fails for every n ≥ 2."),
+        note="The scaling is needed: without it the identity fails for every n ≥ 2.", long=True),
     Statement(
         "R.Thm.1/6", "Section 2.4, momentum without the scaling",
         Form("the non-scaled update has H⁺A⁺s = s, and H⁺A⁺v = βv + (a multiple of s) for v ⟂ a", along_s_only()),
@@ -226,5 +226,5 @@ STATEMENTS = (
         "R.Eq.2.11/1", "Section 2.4, Theorem 1: \"Note that\"",
         Form("φ = 1 yields (2.6), φ = 0 yields DFP", ends()), checks=(over_Q((2, 3)), mod_p(lambda n: 10 * n + 60)),
         mutants=(Form("φ = 0 yields (2.6)", ends(phi_bfgs=0)), Form("φ = 1 yields DFP", ends(phi_dfp=1)),
-                 Form("the two exchanged", ends(0, 1)))),
+                 Form("the two exchanged", ends(0, 1))), long=True),
 )

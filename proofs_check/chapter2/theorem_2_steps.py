@@ -198,7 +198,7 @@ STATEMENTS = (
         Form("F_(k+1) ≤ F_k − α_kκG + (L/2)α_k²κ̄²(G + σ²/m)", descent()),
         checks=(certified(Term(1, ("descent >= 0",), lambda *_: 1), Term(2, ("a > 0", "p - low G >= 0"), lambda *_: 1),
                           Term(1, ("L > 0", "high² (G + v) - q >= 0"), lambda F, new, p, q, G, v, a, L, low, high: a)),
-                hunted(draw_descent, tries=4000)),
+                hunted(draw_descent, tries=1000)),
         mutants=(Form("2α_kκG", descent(half=2)), Form("without σ²/m", descent(noise=0)),
                  Form("without H_k ⪰ κI", descent(without="p - low G >= 0")),
                  Form("without H_k ⪯ κ̄I", descent(without="high² (G + v) - q >= 0"))),
@@ -208,7 +208,7 @@ STATEMENTS = (
     Statement(
         "R.Thm.2/2", "behind Theorem 2: the step size",
         Form("α_k(κ − (L/2)κ̄²α_k) ≥ α_kκ/2 for α_k ≤ κ/(Lκ̄²)", halved()),
-        checks=(certified(Term(1, ("a > 0", "low - L high² a >= 0"), lambda *_: 1)), proved_by_z3(), hunted(draw_step)),
+        checks=(certified(Term(1, ("a > 0", "low - L high² a >= 0"), lambda *_: 1)), proved_by_z3(), hunted(draw_step, tries=1000)),
         mutants=(Form("≥ (3/4)α_kκ", halved(share=3)), Form("≥ α_kκ", halved(share=4)),
                  Form("for every α_k > 0", halved(without="low - L high² a >= 0"))),
         sharpness=(attained_at(1, 1, 1, 1),),
