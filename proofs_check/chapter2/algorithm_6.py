@@ -35,20 +35,30 @@ def problem() -> tuple[Matrix, list[Sampler], list[Matrix], list[Any]]:
     return column(1, -2, 3), [sampler(m) for m in (2, 3, 1)], matrices, alphas
 
 
+def array(M: Matrix) -> Any:
+    """The matrix as an object array (m, n)."""
+    return np.array(M.tolist(), dtype=object)
+
+
+def at_arrays(sampler: Sampler) -> Callable[[Any], list[Any]]:
+    """The sampler for arrays (n,)."""
+    return lambda theta: [array(g)[:, 0] for g in sampler(column(*theta))]
+
+
+def always(H: Matrix) -> Callable[[Any], Any]:
+    """Line 3: this matrix."""
+    return lambda past: array(H)
+
+
 def frame(mean: bool = True, sign: int = -1, late: bool = False) -> Callable[[], Outcome]:
     """Lines 2 to 4 beside `reference.sqn`, three steps with batches of different sizes."""
     def claim() -> Outcome:
         theta, samplers, matrices, alphas = problem()
-
-        def array(M: Matrix) -> Any:
-            return np.array(M.tolist(), dtype=object)
-
         for k, (sampler, H, alpha) in enumerate(zip(samplers, matrices, alphas, strict=True)):
             gradients = sampler(theta)
             grad_h = sum(gradients[1:], gradients[0]) * (1 / Q(len(gradients)) if mean else Q(1))
             used = matrices[k - 1] if late else H
-            (found,) = sqn.iterate(array(theta)[:, 0], [lambda at, sampler=sampler: [array(g)[:, 0] for g in sampler(column(*at))]],
-                                   lambda past, H=H: array(H), alpha)
+            (found,) = sqn.iterate(array(theta)[:, 0], [at_arrays(sampler)], always(H), alpha)
             theta = theta + sign * alpha * (used * grad_h)
             if list(theta.entries()) != list(found.theta):
                 return Outcome(f"θ_{k + 2} is another")

@@ -44,7 +44,8 @@ def lipschitz(L: F) -> Callable[[], Outcome]:
 
 
 def two_layers(L: Callable[[F], F]) -> Callable[[], Outcome]:
-    """|∂f/∂b₁(θ) − ∂f/∂b₁(θ′)| ≤ L(R) ‖θ − θ′‖ for f = ½(φ(w₂φ(w₁x + b₁) + b₂) − 1)², at w₂ = R, where b₁ goes from 0 to 1/R."""
+    """|∂f/∂b₁(θ) − ∂f/∂b₁(θ′)| ≤ L(R) ‖θ − θ′‖ for f = ½(φ(w₂φ(w₁x + b₁) + b₂) − 1)², at w₂ = R, where b₁ goes from 0 to "
+    "1/R."""
     def slope(w_2: F, b_1: F) -> F:
         a_1, d_1 = softsign(b_1)
         a_2, d_2 = softsign(w_2 * a_1)
@@ -65,7 +66,8 @@ def curvature(above: int | None = None, below: int = 16) -> Inequality:
 
 
 def sampling(kind: str, sigma2: F) -> Callable[[], Outcome]:
-    """Two examples, x = ±1 with targets 0 and 1, batches of one: E ∇f̂ = ∇f and E‖∇f̂ − ∇f‖² ≤ σ² given what was drawn before."""
+    """Two examples, x = ±1 with targets 0 and 1, batches of one: E ∇f̂ = ∇f and E‖∇f̂ − ∇f‖² ≤ σ² given what was drawn "
+    "before."""
     def gradients(w: F, b: F) -> list[tuple[F, F]]:
         found = []
         for x, y in ((F(1), F(0)), (F(-1), F(1))):
@@ -81,7 +83,8 @@ def sampling(kind: str, sigma2: F) -> Callable[[], Outcome]:
             expected = [sum(entry) / len(drawn) for entry in zip(*drawn, strict=True)]
             spread = sum(sum((g - m) ** 2 for g, m in zip(one, mean, strict=True)) for one in drawn) / len(drawn)
             if expected != mean or spread > sigma2:
-                return Outcome(f"w = {w}, b = {b}: E∇f̂ = {[str(e) for e in expected]}, ∇f = {[str(m) for m in mean]}, variance "
+                return Outcome(f"w = {w}, b = {b}: E∇f̂ = {[str(e) for e in expected]}, ∇f = {[str(m) for m in mean]}, "
+                "variance "
                                f"{spread}")
         return Outcome()
     return claim
@@ -116,7 +119,8 @@ STATEMENTS = (
         checks=(claimed(Status.SAMPLED, "|ψ′(x) − ψ′(y)| ≤ L|x − y| at all pairs of 87 rational points"),),
         mutants=(Form("L = 9/10 ‖ā‖²", lipschitz(F(9, 10))), Form("L = ‖ā‖²/2", lipschitz(F(1, 2))),
                  Form("L = ‖ā‖²/100", lipschitz(F(1, 100)))),
-        note="One layer with a smooth bounded activation satisfies it; R.As.1/1 proves this one. With a hidden layer none does: "
+        note="One layer with a smooth bounded activation satisfies it; R.As.1/1 proves this one. With a hidden layer none "
+        "does: "
              "R.As.1/2."),
     Statement(
         "R.As.1/1", "Section 2.7, Assumption 1: one softsign unit",
@@ -126,7 +130,7 @@ STATEMENTS = (
         mutants=(Form("ψ″ ≤ 0", curvature(0)), Form("ψ″ ≥ −1/17", curvature(below=17)),
                  Form("ψ″ ≥ −1/100", curvature(below=100))),
         note="ψ″ ≥ −1/16, its minimum at h = 1; ψ is even."),
-    # ERR-NEW-b4
+    # ERR-NEW-b3
     Statement(
         "R.As.1/2", "Section 2.7, Assumption 1, of the networks of Section 2.2",
         Form("∇f is globally L-Lipschitz for a net with a hidden layer; shown for L = 10⁹, any other goes the same way",
@@ -136,7 +140,8 @@ STATEMENTS = (
                  Form("L = 3w_2²/4", two_layers(lambda R: 3 * R * R / 4))),
         repaired=Form("along this line L = w_2² will do, and no constant",
                       two_layers(lambda R: R * R)),
-        note="∂²f/∂b_1² contains w_2²φ′(h_2)²φ′(h_1)², and b_2 can hold h_2 where φ′ is not small. So Theorem 2 (and Theorem 4, "
+        note="∂²f/∂b_1² contains w_2²φ′(h_2)²φ′(h_1)², and b_2 can hold h_2 where φ′ is not small. So Theorem 2 (and "
+        "Theorem 4, "
              "which has the "
              "same assumption) is about nets of one layer, or needs iterates that stay bounded."),
     Statement(
@@ -146,7 +151,8 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "two examples, all draws, 16 parameters"),),
         mutants=(Form("without replacement, given the epoch's first draw", sampling("without replacement", F(2))),
                  Form("σ² = 1/10", sampling("with replacement", F(1, 10))), Form("σ² = 0", sampling("with replacement", F(0)))),
-        note="Satisfied by sampling with replacement. Passing through shuffled data epoch by epoch, as in the experiments, is not "
+        note="Satisfied by sampling with replacement. Passing through shuffled data epoch by epoch, as in the "
+        "experiments, is not "
              "independent: the last batch of an epoch is known from the others. What σ² is the variance of: R.Thm.2/9."),
     Statement(
         "R.As.3", "Section 2.7: \"such as sigmoid and tanh\"",

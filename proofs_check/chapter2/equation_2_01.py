@@ -103,7 +103,8 @@ def step(stacked: str = "columns", order: str = "H_a ⊗ H_g", symmetric: bool =
 
 
 def pair(layer: int = 2, factor: int = 1, of: str = "s_g") -> Callable[[], Outcome]:
-    """In the last, linear layer with ½ squares G_L = I, so that (2.5) gives y = s; by Algorithm 4's averages, over two steps."""
+    """In the last, linear layer with ½ squares G_L = I, so that (2.5) gives y = s; by Algorithm 4's averages, over two "
+    "steps."""
     def claim() -> Outcome:
         given = problem()
         for k, values in enumerate(algorithm_4(given._replace(examples=given.examples[:2])), 1):
@@ -143,7 +144,8 @@ STATEMENTS = (
                  Form("half of it", (size_of_hessian(True), hessian(half=2))),
                  Form("another vector for ā", (size_of_hessian(True), hessian(homogeneous=False)))),
         repaired=Form("with ā_(l−1)", (size_of_hessian(True), hessian())), errata=(10,),
-        note="h_l is linear in W_l, so that nothing but G_l enters, whatever the layers above are. (14, 15) matrices V modulo p: "
+        note="h_l is linear in W_l, so that nothing but G_l enters, whatever the layers above are. (14, 15) matrices V "
+        "modulo p: "
              "210 entries."),
     Statement(
         "R.Eq.2.3", "Section 2.2",
@@ -169,7 +171,8 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "two steps of Algorithm 4 over ℚ, averages included"),),
         mutants=(Form("in the first layer, G = I", pair(layer=1)), Form("y_g = 2s_g", pair(factor=2)),
                  Form("y_g = 0", pair(factor=0))),
-        note="A definition. Below the last layer the weights above h_l change in the same step, so that y_g is no G_l s_g for any "
+        note="A definition. Below the last layer the weights above h_l change in the same step, so that y_g is no G_l s_g "
+        "for any "
              "G_l of one "
              "point, and curvature can come out negative even where every G_l(i) ⪰ 0."),
 )

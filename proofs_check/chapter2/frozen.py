@@ -16,7 +16,7 @@ from typing import Any
 import flint
 
 from ...arrays.errors import expect
-from ..fields import dot
+from ..fields import Matrix, dot
 from .common import Q, column, double_damping, eye, lbfgs_H
 
 START = Q(10)
@@ -44,8 +44,9 @@ def barrier() -> Any:
 
 def steps(count: int, p: int) -> list[tuple[Any, Any]]:
     """(h_k, H_g(k)) of Algorithm 5 for k = 1 … count, exactly; α_k āᵀH_aā = k^(−3/4), rounded to thousandths."""
-    h, s_g, y_g, kept, found = START, column(0), column(0), [], []
-    H_g = eye(1)
+    h, s_g, y_g, H_g = START, column(0), column(0), eye(1)
+    kept: list[tuple[Matrix, Matrix]] = []
+    found = []
     for k in range(1, count + 1):
         alpha = Q(round(1000 * k**-0.75), 1000)
         h_new = h - alpha * H_g[0, 0] * slope(h)                                                     # lines 8 and 10, then 12

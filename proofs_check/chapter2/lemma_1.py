@@ -121,9 +121,11 @@ STATEMENTS = (
         hypotheses=("Assumption 3: |φ_l(h)| ≤ φ",),
         repaired=Form("1 + φ²d for layers that read activations, 1 + max_i ‖x(i)‖² for the first; d the number of inputs",
                       bounded(lambda layer: 1 + (layer.longest if layer.first else layer.phi**2 * layer.d))), errata=(32,),
-        note="For finite data some positive constants exist, as the lemma says; the printed ones are wrong for the first layer. "
+        note="For finite data some positive constants exist, as the lemma says; the printed ones are wrong for the first "
+        "layer. "
              "d_l, which "
-             "the chapter does not define, must be the number of inputs of layer l. Both ends are attained: by activations that "
+             "the chapter does not define, must be the number of inputs of layer l. Both ends are attained: by "
+             "activations that "
              "are all "
              "±φ, and by a batch that does not span. Proof: R.Lem.1/1 to /3."),
     Statement(

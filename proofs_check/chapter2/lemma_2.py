@@ -28,7 +28,7 @@ class Bounds(NamedTuple):
     """
 
     steep: Callable[..., Any]
-    flat: Callable[..., Any] | None
+    flat: Callable[..., Any] | None = None
     own: bool = True
 
 
@@ -108,7 +108,8 @@ def on_sequences(form: Bounds) -> Finding:
 
 
 def recursion(p: int, k: int, own: bool) -> Any:
-    """u_k, a polynomial in x = 1/μ₁: the bound of ‖B‖ that ‖B_i‖ ≤ ‖B_{i−1}‖ + x u_j gives, j the step before the pair's own."""
+    """u_k, a polynomial in x = 1/μ₁: the bound of ‖B‖ that ‖B_i‖ ≤ ‖B_{i−1}‖ + x u_j gives, j the step before the pair's "
+    "own."""
     x = flint.fmpq_poly([0, 1])
     u = [flint.fmpq_poly([1])]
     for i in range(1, k + 1):
@@ -117,15 +118,22 @@ def recursion(p: int, k: int, own: bool) -> Any:
 
 
 def by_recursion(form: Bounds) -> Finding | None:
-    """steep − u_k is a polynomial in 1/μ₁ without negative coefficients: so the bound holds for every μ₁ > 0."""
+    """steep − u_k is a polynomial in 1/μ₁ without negative coefficients, and flat is at least what h_i = ωh_(i−1) + 1/μ₂ "
+    "gives."""
     x = flint.fmpq_poly([0, 1])
     for p in range(1, 6):
         for k in range(1, 13):
-            rest = form.steep(x, p, k) - recursion(p, k, form.own)
-            if any(c < 0 for c in rest.coeffs()):
+            if any(c < 0 for c in (form.steep(x, p, k) - recursion(p, k, form.own)).coeffs()):
+                return None
+        for a, z in ((Q(5), Q(1)), (Q(10, 9), Q(2)), (Q(2), Q(7, 3)), (Q(1), Q(1))) if form.flat else ():
+            h = Q(1)
+            for _ in range(p):
+                h = a * z * h + z
+            if form.own or not form.flat or form.flat(a, z, p, p) < h:
                 return None
     return Finding(True, Status.CERTIFICATE, "the bound of ‖B‖ less the one that the steps prove is a polynomial in 1/μ₁ with "
-                                             "coefficients ≥ 0, for p ≤ 5 and k ≤ 12")
+                                             "coefficients ≥ 0, for p ≤ 5 and k ≤ 12; that of ‖H‖ is the sum which the "
+                                             "steps give")
 
 
 def printed_flat(x: Any, z: Any, p: int, k: int) -> Any:
@@ -142,12 +150,15 @@ def sharper_flat(x: Any, z: Any, p: int, k: int) -> Any:
 
 
 def nearly_attained(form: Bounds) -> Finding:
-    """For p = 1 and `TIGHT`: ‖H⁺‖ is the larger root of λ² − (ω + z)λ + z, within z/ω of the bound ω + z; ‖B⁺‖ ≥ x for n = 1."""
+    """For p = 1 and `TIGHT`: ‖H⁺‖ is the larger root of λ² − (ω + z)λ + z, within z/ω of the bound ω + z; ‖B⁺‖ ≥ x for n "
+    "= 1."""
     (_, H), = used(form, [TIGHT], FIFTH, Q(1), 1)
     (_, steep), = used(form, ladder(1), FIFTH, Q(1), 1)
     x, z = Q(5), Q(1)
-    near = not semidefinite(eye(2, form.flat(x, z, 1, 1) - z / x) - H) and 1 / steep[0, 0] == form.steep(x, 1, 1) - 1
-    return Finding(near, Status.EXACT_Q if near else Status.NOT_PROVED, "the distance from the bounds for p = 1, μ₁ = 1/5, μ₂ = 1",
+    flat = form.flat(x, z, 1, 1) if form.flat else Q(0)
+    near = not semidefinite(eye(2, flat - z / x) - H) and 1 / steep[0, 0] == form.steep(x, 1, 1) - 1
+    return Finding(near, Status.EXACT_Q if near else Status.NOT_PROVED, "the distance from the bounds for p = 1, μ₁ = "
+    "1/5, μ₂ = 1",
                    "s = (1, 0), y = (1, 2): ‖H‖ > 5.8 where the bound is 6; s = 1, y = 5: ‖B‖ = 5 where the bound is 6")
 
 
@@ -159,20 +170,22 @@ STATEMENTS = (
         Form("κ_g I ⪯ H_g(k) ⪯ κ̄_g I for all k, κ_g = (1 + 1/μ₁)^(−p), κ̄_g = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂, "
              "μ̂ = (1 + 1/√(μ₁μ₂κ_g))²", PRINTED),
         checks=(on_sequences, by_recursion),
-        mutants=(Form("κ_g = (1 + p/μ₁)^(−1) with line 17 as printed", Bounds(lambda x, p, k: 1 + p * x, None)),
+        mutants=(Form("κ_g = (1 + p/μ₁)^(−1) with line 17 as printed", Bounds(lambda x, p, k: 1 + p * x)),
                  Form("κ_g = (1 + (p − 1)/μ₁)^(−1) with line 17 repaired",
-                      Bounds(lambda x, p, k: 1 + (p - 1) * x, None, own=False)),
+                      Bounds(lambda x, p, k: 1 + (p - 1) * x, own=False)),
                  Form("κ_g = (1 + p/(2μ₁))^(−1) with line 17 repaired",
-                      Bounds(lambda x, p, k: 1 + p * x / 2, None, own=False)),
+                      Bounds(lambda x, p, k: 1 + p * x / 2, own=False)),
                  Form("κ̄_g = ω^p with line 17 repaired", Bounds(lambda x, p, k: 1 + p * x, lambda x, z, p, k: max(x * z, Q(1)) ** p,
                                                               own=False)),
                  Form("printed κ̄_g with line 17 as printed and (1 + 1/μ₁)^(−k)",
                       Bounds(lambda x, p, k: (1 + x) ** k, printed_flat))),
         hypotheses=("Algorithm 5", "none of Assumptions 1 to 4"),
-        repaired=Form("with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ: I/(1 + p/μ₁) ⪯ H_g(k) ⪯ (ω^p + (1 + ω + … + ω^(p−1))/μ₂) I for all k, "
+        repaired=Form("with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ: I/(1 + p/μ₁) ⪯ H_g(k) ⪯ (ω^p + (1 + ω + … + ω^(p−1))/μ₂) I for "
+        "all k, "
                       "ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat, own=False)),
         sharpness=(nearly_attained,), errata=(31,),
-        note="Both printed constants are false, the lower one with two pairs in one dimension. With line 17 as printed no positive "
+        note="Both printed constants are false, the lower one with two pairs in one dimension. With line 17 as printed no "
+        "positive "
              "constants need exist: see R.Lem.2/8. The repaired bounds are proved by R.Lem.2/1, /3, /4, /6 and /7 with κ = μ₁ "
              "in the "
              "last column: yᵀy/sᵀy ≤ 1/μ₁."),
@@ -180,11 +193,12 @@ STATEMENTS = (
         "R.Lem.2/2", "Section 2.7, proof: the bound of ‖B‖",
         Form("‖B‖ ≤ (1 + 1/μ₁)^p", PRINTED._replace(flat=None)),
         checks=(on_sequences, by_recursion),
-        mutants=(Form("‖B‖ ≤ (1 + 1/μ₁)^(k−1)", Bounds(lambda x, p, k: (1 + x) ** (k - 1), None)),
-                 Form("‖B‖ ≤ 1 + k/μ₁", Bounds(lambda x, p, k: 1 + k * x, None)),
-                 Form("‖B‖ ≤ (1 + 1/μ₁)^k/2", Bounds(lambda x, p, k: HALF * (1 + x) ** k, None)),
-                 Form("‖B‖ ≤ (1/μ₁)^k − 1", Bounds(lambda x, p, k: x**k - 1, None))),
-        repaired=Form("‖B‖ ≤ (1 + 1/μ₁)^k after k pairs that were used, whatever p", Bounds(lambda x, p, k: (1 + x) ** k, None)),
+        mutants=(Form("‖B‖ ≤ (1 + 1/μ₁)^(k−1)", Bounds(lambda x, p, k: (1 + x) ** (k - 1))),
+                 Form("‖B‖ ≤ 1 + k/μ₁", Bounds(lambda x, p, k: 1 + k * x)),
+                 Form("‖B‖ ≤ (1 + 1/μ₁)^k/2", Bounds(lambda x, p, k: HALF * (1 + x) ** k)),
+                 Form("‖B‖ ≤ (1/μ₁)^k − 1", Bounds(lambda x, p, k: x**k - 1))),
+        repaired=Form("‖B‖ ≤ (1 + 1/μ₁)^k after k pairs that were used, whatever p", Bounds(lambda x, p, k: (1 + x) ** k)),
         errata=(31,),
-        note="Induction: 1 + x Σ_(j<k) (1 + x)^j = (1 + x)^k. Ladders in one dimension reach (1/μ₁)^k: the growth with k is real."),
+        note="Induction: 1 + x Σ_(j<k) (1 + x)^j = (1 + x)^k. Ladders in one dimension reach (1/μ₁)^k: the growth with k "
+        "is real."),
 )

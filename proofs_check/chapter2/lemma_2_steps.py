@@ -19,7 +19,8 @@ from .lemma_2 import sequences
 
 
 def norm(B: Matrix) -> Any:
-    """A number b ≥ ‖B‖ for B ⪰ 0, (n, n), n ≤ 2: the norm itself for n = 1, above it by less than 1/1000 of the trace otherwise."""
+    """A number b ≥ ‖B‖ for B ⪰ 0, (n, n), n ≤ 2: the norm itself for n = 1, above it by less than 1/1000 of the trace "
+    "otherwise."""
     if B.nrows() == 1:
         return B[0, 0]
     low, high = Q(0), B[0, 0] + B[1, 1]
@@ -35,7 +36,8 @@ def growth(bound: Callable[..., Any]) -> Callable[[], Outcome]:
         tried = 0
         for name, mu1, mu2, p, pairs in sequences():
             n = pairs[0][0].nrows()
-            H_bar, kept = eye(n), []
+            kept: list[tuple[Matrix, Matrix]] = []
+            H_bar = eye(n)
             for s, y in pairs:
                 if dot(s, y) < mu1 * dot(y, H_bar * y) or dot(s, y) < mu2 * dot(s, s):
                     continue
@@ -113,18 +115,19 @@ def projection(gain: int = 1, weight: int = 1, tilt: int = 1) -> Inequality:
 
 
 def lasting(floor: Callable[[int], Any]) -> Callable[[], Outcome]:
-    """H_g(k) ≥ floor(k) for all k: tried on the run of `frozen`, six steps and p = 1, 3, and on its law H_g(k) = μ₁^k for all k."""
+    """H_g(k) ≥ floor(k) for all k: tried on the run of `frozen`, six steps and p = 1, 3, and on its law H_g(k) = μ₁^k "
+    "for all k."""
     def claim() -> Outcome:
         low = barrier()
         for p in (1, 3):
             for k, (h, H) in enumerate(steps(5, p), 1):
                 if MU1**k != H or not h > low:
                     return Outcome(f"the law H_g(k) = μ₁^k fails at k = {k}")
-        k = next((k for k in range(1, 200) if MU1**k < floor(k)), None)
-        if k:
+        below = next((k for k in range(1, 200) if MU1**k < floor(k)), None)
+        if below:
             return Outcome(f"softsign unit, x = 1, y = 0, w + b = 10, μ₁ = 1/5, λ = 1/4: H_g(k) = 5^−k (exactly for k ≤ 5, p = "
                            f"1 and 3; "
-                           f"for all k since h stays in [265/27, 10], where ψ″ < 0), so H_g({k}) is below the bound")
+                           f"for all k since h stays in [265/27, 10], where ψ″ < 0), so H_g({below}) is below the bound")
         return Outcome()
     return claim
 
@@ -160,7 +163,8 @@ STATEMENTS = (
         hypotheses=("H̄ ⪰ κ_g I: q = yᵀH̄y ≥ κ yᵀy", "line 17: sᵀy ≥ μ₁q"),
         repaired=Form("yᵀH̄y/sᵀy ≥ κ_g yᵀy/sᵀy, and the conclusion as printed", inverse_curvature()),
         sharpness=(attained_at(Fraction(1, 5), 1, 1, 1, Fraction(1, 5)),),
-        note="A slip in the middle of the display (ERRATA.md lists it): H̄ = κI, μ₁ < 1 contradicts it. The conclusion is right."),
+        note="A slip in the middle of the display (ERRATA.md lists it): H̄ = κI, μ₁ < 1 contradicts it. The conclusion is "
+        "right."),
     Statement(
         "R.Lem.2/4", "Section 2.7, proof: ‖H_i‖, second line",
         Form("H_i = H_{i−1} + ρ²(yᵀH_{i−1}y) ssᵀ − ρsyᵀH_{i−1} − ρH_{i−1}ysᵀ + ρssᵀ", expansion()),
@@ -188,13 +192,15 @@ STATEMENTS = (
                  Form("I − 2ρysᵀ", projection(tilt=2))),
         hypotheses=("s = (1, 0), y = (1, t) after a rotation and a change of scale; what is orthogonal to both is left alone",),
         sharpness=(attained_at(1, 1, -1), attained_at(2, -2, 1)),
-        note="1 + r in the printed chain is the triangle inequality for I − ρysᵀ; its norm is √(sᵀs yᵀy)/sᵀy itself, attained for "
+        note="1 + r in the printed chain is the triangle inequality for I − ρysᵀ; its norm is √(sᵀs yᵀy)/sᵀy itself, "
+        "attained for "
              "H_{i−1} = I. For n = 1 H_i = s/y ≤ 1/μ₂."),
     Statement(
         "R.Lem.2/7", "Section 2.7, end of the proof",
         Form("h_0 = 1, h_i = μ̂h_{i−1} + 1/μ₂ gives h_p = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂", geometric()),
         checks=(checks.over_Q((3, 8)), checks.mod_p(lambda n: 2 * n + 2)),
         mutants=(Form("μ̂^(p+1)", geometric(shift=1)), Form("2/μ₂", geometric(z=2)), Form("h_0 = 2", geometric(start=2)))),
+    # ERR-NEW-b1
     Statement(
         "R.Lem.2/8", "Section 2.7, Lemma 2: \"There exist two positive constants\"",
         Form("some κ_g > 0 bounds H_g(k) from below for all k; shown for κ_g = 10^(−100), any other goes the same way",
@@ -203,7 +209,8 @@ STATEMENTS = (
         mutants=(Form("H_g(k) ≥ (1 + 1/μ₁)^(−1)", lasting(lambda k: Q(1, 6))),
                  Form("H_g(k) ≥ 1/(1 + k/μ₁)", lasting(lambda k: 1 / Q(1 + 5 * k))),
                  Form("H_g(k) ≥ 4^(−k)", lasting(lambda k: Q(1, 4**k)))),
-        hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the run is a "
+        hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the "
+        "run is a "
                                                                         "tie"),
         repaired=Form("H_g(k) ≥ (1 + 1/μ₁)^(−k)", lasting(lambda k: Q(1, 6**k))), errata=(31, 33),
         note="Where sᵀy < 0 the damped pair is s̃ = μ₁H_g y, and in one dimension the newest pair is all of H_g: so H_g(k) = "

@@ -54,6 +54,7 @@ def stays(floor: Callable[[int], Any]) -> Callable[[], Outcome]:
 
 
 STATEMENTS = (
+    # ERR-NEW-b1
     Statement(
         "R.Lem.3", "Section 2.7",
         Form("some κ > 0 has H_k ⪰ κI for all k in Algorithm 5; shown for κ = 10^(−100), any other goes the same way",

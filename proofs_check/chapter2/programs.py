@@ -16,6 +16,7 @@ import flint
 import numpy as np
 
 from ... import nets
+from ...arrays.errors import expect
 from ..checks import Outcome
 from ..fields import Matrix, dot, outer
 from .common import Q, bfgs_H, column, double_damping, eye, lbfgs_H
@@ -42,8 +43,7 @@ def over(of: Callable[[Any], Any], v: Matrix) -> Matrix:
 
 def hadamard(v: Matrix, w: Matrix) -> Matrix:
     """v ⊙ w."""
-    if v.nrows() != w.nrows():
-        raise ValueError(f"{v.nrows()} entries ⊙ {w.nrows()} entries")
+    expect(v.nrows() == w.nrows(), "⊙", f"{w.nrows()} entries", "it multiplies entry by entry", f"{v.nrows()}")
     return flint.fmpq_mat(v.nrows(), 1, [a * b for a, b in zip(v.entries(), w.entries(), strict=True)])
 
 
@@ -84,6 +84,12 @@ class Problem(NamedTuple):
     examples: list[list[Example]]
 
 
+def targets(batch: nets.Batch) -> Any:
+    """The sampled targets of a batch (N, d)."""
+    expect(batch.y_sampled is not None, "y_sampled", "sampled targets", "Algorithm 7 needs them", "none")
+    return batch.y_sampled
+
+
 @cache
 def problem(seed: int = 52) -> Problem:
     """2-3-2, ReLU and linear, ½ squares; three batches of two examples.  W_2 is small, so that Algorithm 3's second step
@@ -99,7 +105,7 @@ def problem(seed: int = 52) -> Problem:
     params = (nets.Layer(numbers(3, 2), numbers(3)), nets.Layer(numbers(2, 3) / 8, numbers(2)))
     batches = tuple(nets.Batch(numbers(2, 2), numbers(2, 2), numbers(2, 2)) for _ in range(3))
     W = [matrix(np.concatenate([layer.W, layer.b[:, None]], axis=1)) for layer in params]
-    examples = [[(column(*x), column(*y), column(*z)) for x, y, z in zip(b.x, b.y, b.y_sampled, strict=True)] for b in batches]
+    examples = [[(column(*x), column(*y), column(*z)) for x, y, z in zip(b.x, b.y, targets(b), strict=True)] for b in batches]
     return Problem(model, params, batches, [RELU, LINEAR], W, examples)
 
 

@@ -222,7 +222,8 @@ STATEMENTS = (
         mutants=(Form("for μ₂ ≤ 2", weight_exists(2)), Form("for μ₂ ≤ 10", weight_exists(10)),
                  Form("for μ₂ ≤ 3", weight_exists(3))),
         repaired=Form("for 0 < μ₂ ≤ 1: s̃ᵀs̃ − s̃ᵀy > (1 − μ₂)s̃ᵀs̃ ≥ 0", weight_exists(1)), errata=(12,),
-        note="2.3.1 recommends μ₂ in (0, 1] for another reason; beyond 1 there is a pole at s̃ᵀy = s̃ᵀs̃. The inequality s̃ᵀỹ ≥ "
+        note="2.3.1 recommends μ₂ in (0, 1] for another reason; beyond 1 there is a pole at s̃ᵀy = s̃ᵀs̃. The inequality "
+        "s̃ᵀỹ ≥ "
              "μ₂s̃ᵀs̃ itself "
              "holds on both sides of the pole."),
     Statement(
@@ -241,7 +242,8 @@ STATEMENTS = (
         mutants=(Form("nor is ‖B⁻¹‖/μ one", beyond(lambda B, mu: 1 / (min(B[0, 0], B[1, 1]) * mu))),
                  Form("nor is ‖B⁻¹‖/μ²", beyond(lambda B, mu: 1 / (min(B[0, 0], B[1, 1]) * mu**2))),
                  Form("nor is 2‖B⁻¹‖/μ", beyond(lambda B, mu: 2 / (min(B[0, 0], B[1, 1]) * mu)))),
-        note="The text is right that there is no such bound; what it depends on is ‖B⁻¹‖, not ‖B‖: sᵀs/sᵀỹ ≤ ‖B⁻¹‖/μ, attained."),
+        note="The text is right that there is no such bound; what it depends on is ‖B⁻¹‖, not ‖B‖: sᵀs/sᵀỹ ≤ ‖B⁻¹‖/μ, "
+        "attained."),
     Statement(
         "R.Prose.2.double-damping", "Section 2.3",
         Form("the second step guarantees s̃ᵀs̃/s̃ᵀỹ ≤ 1/μ₂, and s̃ᵀỹ > 0",
@@ -251,7 +253,8 @@ STATEMENTS = (
                  Form("ỹᵀHỹ/s̃ᵀỹ ≤ 2/μ₁", for_all(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) <= 2)),
                  Form("s̃ᵀs̃/s̃ᵀỹ ≤ 1", for_all(lambda given, s_t, y_t: dot(s_t, s_t) <= dot(s_t, y_t)))),
         hypotheses=("(s, y) ≠ (0, 0): ERR-21", "0 < μ₁ < 1, 0 < μ₂ ≤ 1"), errata=(21,),
-        note="Proved by R.Prose.2.powell-B-I; s̃ᵀy ≥ μ₁yᵀHy > 0 keeps s̃ from 0. Where y = 0 ≠ s the second step gives ỹ = μ₂s."),
+        note="Proved by R.Prose.2.powell-B-I; s̃ᵀy ≥ μ₁yᵀHy > 0 keeps s̃ from 0. Where y = 0 ≠ s the second step gives ỹ "
+        "= μ₂s."),
     Statement(
         "R.Prose.2.double-damping/1", "Section 2.3: \"the first step … guarantees\"",
         Form("yᵀHy/s̃ᵀy ≤ 1/μ₁ after the first step",
@@ -287,7 +290,8 @@ STATEMENTS = (
                  Form("≤ max(1/μ₁, ‖H‖)/2", (mixed(gain=2), for_all(
                      lambda given, s_t, y_t: ratio(given, s_t, y_t) <= max(1 / given[3], norm(given)) / 2)))),
         sharpness=(part(0, attained_at(0, 1, 1, 1, 1, 1, 1)),),
-        note="Not in the text. ỹᵀHỹ ≤ θ₂yᵀHy + (1 − θ₂)s̃ᵀHs̃ ≤ θ₂s̃ᵀy/μ₁ + (1 − θ₂)‖H‖s̃ᵀs̃, and s̃ᵀỹ = θ₂s̃ᵀy + (1 − θ₂)s̃ᵀs̃. "
+        note="Not in the text. ỹᵀHỹ ≤ θ₂yᵀHy + (1 − θ₂)s̃ᵀHs̃ ≤ θ₂s̃ᵀy/μ₁ + (1 − θ₂)‖H‖s̃ᵀs̃, and s̃ᵀỹ = θ₂s̃ᵀy + (1 − "
+        "θ₂)s̃ᵀs̃. "
              "With (2.8) one "
              "update without skipping multiplies ‖B‖ by at most 1 + max(1/μ₁, ‖H‖); nothing limits many: negative curvature "
              "shrinks H by "

@@ -82,7 +82,8 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "counted for five layers"),),
         mutants=(Form("2", warm_start(lambda d_i, d_o: Q(2))), Form("1 + d_i/d_o", warm_start(lambda d_i, d_o: 1 + Q(d_i, d_o))),
                  Form("3/2", warm_start(lambda d_i, d_o: Q(3, 2)))),
-        note="So 2 for square layers, and roughly 2 for the autoencoders, whose widths come back; biases and inversions left out."),
+        note="So 2 for square layers, and roughly 2 for the autoencoders, whose widths come back; biases and inversions "
+        "left out."),
     Statement(
         "R.Prose.2.of-others/2", "Section 2.8.3: \"double-grad-minibatch\"",
         Form("averaging with the second pass' gradient of the step before is the gradient of 2m examples at θ_k", doubled()),

@@ -142,7 +142,8 @@ def same_totals(table: Table) -> Callable[[], Outcome]:
             for z in grid():
                 total, columns = sum(term(z) for term in terms), storage(method, z)["total"]
                 if total > ROOM * columns or columns > ROOM * total:
-                    return Outcome(f"{method}: the printed Total is {total:.2g} at p = {z.p}, d_i = {z.d_i}, d_o = {z.d_o}, the "
+                    return Outcome(f"{method}: the printed Total is {total:.2g} at p = {z.p}, d_i = {z.d_i}, d_o = "
+                    "{z.d_o}, the "
                                    f"columns "
                                    f"have {columns:.2g}")
         return Outcome()
@@ -169,7 +170,8 @@ STATEMENTS = (
                  Form("KFAC, A: d_i", holds(changed(STORED, "KFAC", "A", "d_i"), storage)),
                  Form("K-BFGS, G: d_o² + d_i d_o", holds(changed(STORED, "K-BFGS", "G", "d_o² + d_i d_o"), storage)),
                  Form("Adam, A: d_i²", holds(changed(STORED, "Adam/RMSprop", "A", "d_i²"), storage))),
-        note="Every cell is a bound, and no term can go. A is two matrices, A_l and H_a; so is G of KFAC. docs/costs.md has the "
+        note="Every cell is a bound, and no term can go. A is two matrices, A_l and H_a; so is G of KFAC. docs/costs.md "
+        "has the "
              "constants."),
     Statement(
         "R.Tab.2.1/1", "Section 2.6: Total",
@@ -188,13 +190,16 @@ STATEMENTS = (
                  Form("KFAC, Curvature without T", holds(changed(WORK, "KFAC", "curvature", "m d_i² + m d_o²"), work)),
                  Form("KFAC, Step: d_i² d_o", holds(changed(WORK, "KFAC", "step", "d_i² d_o"), work)),
                  Form("Adam, Pass: m d_i d_o", holds(changed(WORK, "Adam/RMSprop", "pass", "m d_i d_o"), work))),
-        repaired=Form("K-BFGS(L): Curvature m d_i² + m d_o + p² d_o + p³, Step d_i² d_o + p d_i d_o + p² d_i + p² d_o + p³; the "
+        repaired=Form("K-BFGS(L): Curvature m d_i² + m d_o + p² d_o + p³, Step d_i² d_o + p d_i d_o + p² d_i + p² d_o + "
+        "p³; the "
                       "rest as printed",
                       holds(changed(changed(WORK, "K-BFGS(L)", "curvature", SILENT), "K-BFGS(L)", "step",
                                     "d_i² d_o + p d_i d_o + p² d_i + p² d_o + p³"), work, tight=False)), errata=(30,),
-        note="The row K-BFGS(L) is silent about the compact form's own work, which the printed terms bound where p ≤ min(d_i, d_o) "
+        note="The row K-BFGS(L) is silent about the compact form's own work, which the printed terms bound where p ≤ "
+        "min(d_i, d_o) "
              "and, "
-             "for Curvature, p² ≤ m. KFAC: line 10 of Algorithm 7 inverts in each of the first T steps, after which 1/T is right."),
+             "for Curvature, p² ≤ m. KFAC: line 10 of Algorithm 7 inverts in each of the first T steps, after which 1/T "
+             "is right."),
     Statement(
         "R.Tab.2.2/1", "Section 2.6: \"less computation per iteration than KFAC\"",
         Form("K-BFGS takes fewer multiply-adds than KFAC at all sizes", lambda: fewer(lambda z: True)), checks=(COUNTED,),

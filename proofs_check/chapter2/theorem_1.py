@@ -213,7 +213,8 @@ STATEMENTS = (
         mutants=(Form("‖H‖ ≥ β^(−2k)", grows(lambda k: Q(10, 9) ** (2 * k))),
                  Form("‖H‖ ≥ β^(−k) + 1", grows(lambda k: Q(10, 9) ** k + 1)),
                  Form("‖H‖ ≥ 2β^(−k)", grows(lambda k: 2 * Q(10, 9) ** k))),
-        note="The remark is right: what is scaled is an exact inverse, of an A that forgets; H of directions that no batch shows "
+        note="The remark is right: what is scaled is an exact inverse, of an A that forgets; H of directions that no "
+        "batch shows "
              "grows "
              "like β^(−k)."),
     Statement(

@@ -175,7 +175,8 @@ STATEMENTS = (
              "freeze "
              "where the gradient is not small. Under Assumption 4 the bound holds, which R.Thm.2/1, /2, /4 and /8 prove, "
              "although a "
-             "step of its derivation does not (R.Thm.2/5). For Algorithm 5 with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ Assumption 4 holds "
+             "step of its derivation does not (R.Thm.2/5). For Algorithm 5 with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ Assumption 4 "
+             "holds "
              "with "
              "the constants of R.Lem.1 and R.Lem.2."),
 )

@@ -176,7 +176,8 @@ def another_way(noise: Callable[[int, Any], Any]) -> Finding:
             for N in range(2, 200):
                 total += 1 / (2 * arb(N) ** beta - 1)
                 if not total < noise(N, beta):
-                    return Finding(False, Status.NOT_PROVED, "Σ 1/(2k^β − 1) beside the noise term", f"N = {N}, β = 0.{percent}")
+                    return Finding(False, Status.NOT_PROVED, "Σ 1/(2k^β − 1) beside the noise term", f"N = {N}, β = "
+                    "0.{percent}")
     return Finding(True, Status.BALL, f"N ≤ 6: mixtures of bounds of single steps, for {BOXES} boxes that cover β in [1/2, 1]; "
                                       "N^β ≥ 21/8, so for N ≥ 7: R.Thm.2/10")
 
@@ -202,7 +203,8 @@ STATEMENTS = (
         mutants=(Form("2α_kκG", descent(half=2)), Form("without σ²/m", descent(noise=0)),
                  Form("without H_k ⪰ κI", descent(without="p - low G >= 0")),
                  Form("without H_k ⪯ κ̄I", descent(without="high² (G + v) - q >= 0"))),
-        hypotheses=("F⁺ ≤ F − αp + (L/2)α²q (Assumption 1)", "p = E∇fᵀH∇f ≥ κG", "q = E‖H∇f̂‖² ≤ κ̄²(G + σ²/m) (Assumptions 2, 4)"),
+        hypotheses=("F⁺ ≤ F − αp + (L/2)α²q (Assumption 1)", "p = E∇fᵀH∇f ≥ κG", "q = E‖H∇f̂‖² ≤ κ̄²(G + σ²/m) "
+        "(Assumptions 2, 4)"),
         sharpness=(attained_at(2, 1, 2, 4, 2, 2, 1, Fraction(1, 2), 1, 1),),
         note="E∇fᵀH_k∇f̂ = E∇fᵀH_k∇f needs H_k to be independent of ξ_k: the second half of Assumption 4."),
     Statement(
@@ -223,9 +225,11 @@ STATEMENTS = (
                  Form("f(θ_1)/2 + ζ(2β) κ²σ²/(2Lκ̄²m)",
                       of_the_start(lambda f_1, rv, beta: f_1 / 2 + rv / 2 * (2 * beta).zeta()))),
         repaired=Form("M_f = f(θ_1) + ζ(2β) κ²σ²/(2Lκ̄²m)", of_the_start(lambda f_1, rv, beta: f_1 + rv / 2 * (2 * beta).zeta())),
-        note="Any bound of E f(θ_k) does. It depends on where the run starts, and on the noise; only where f is bounded, as for "
+        note="Any bound of E f(θ_k) does. It depends on where the run starts, and on the noise; only where f is bounded, "
+        "as for "
              "bounded "
-             "losses, its supremum is one that does not. The repaired one adds up R.Thm.2/1 and /2: Σ α_k² < ∞ is why β > 1/2."),
+             "losses, its supremum is one that does not. The repaired one adds up R.Thm.2/1 and /2: Σ α_k² < ∞ is why β > "
+             "1/2."),
     Statement(
         "R.Thm.2/4", "behind Theorem 2: summation by parts",
         Form("Σ w_k(F_k − F_(k+1)) = w_1F_1 + Σ_(k ≥ 2) (w_k − w_(k−1)) F_k − w_NF_(N+1), hence ≤ w_N max F for growing w_k = "
@@ -233,9 +237,8 @@ STATEMENTS = (
         checks=(checks.over_Q((1, 2, 7)), checks.mod_p(lambda n: 2)),
         mutants=(Form("F_(k+1) in the second sum", abel(shift=1)), Form("w_k + w_(k−1)", abel(sign=-1)),
                  Form("2w_NF_(N+1)", abel(last=2)))),
-    # ERR-NEW-b3
     Statement(
-        "R.Thm.2/5", "behind Theorem 2: the noise term",
+        "R.Thm.2/5", "behind Theorem 2: the noise term (a step of the reference, which the thesis does not print)",
         Form("Σ_(k=1)^N k^−β ≤ ∫_1^N x^−β dx = (N^(1−β) − 1)/(1 − β), which is N times N^−β − N^−1 over 1 − β", sums(integral)),
         checks=(claimed(Status.BALL, "N ≤ 300, five β in (1/2, 1)"),),
         mutants=(Form("∫_1^N x^−β dx + 1/2", sums(lambda N, beta: integral(N, beta) + arb(1) / 2)),
@@ -243,7 +246,8 @@ STATEMENTS = (
                  Form("∫_1^N x^−β dx + N^−β", sums(lambda N, beta: integral(N, beta) + arb(N) ** -beta))),
         repaired=Form("Σ_(k=1)^N k^−β ≤ 1 + ∫_1^N x^−β dx = (N^(1−β) − β)/(1 − β), with equality for N = 1",
                       sums(lambda N, beta: 1 + integral(N, beta))),
-        note="The printed sum is below the integral for no N: at N = 1 it says 1 ≤ 0. Σ_(k=2)^N k^−β ≤ ∫_1^N holds. The theorem "
+        note="The printed sum is below the integral for no N: at N = 1 it says 1 ≤ 0. Σ_(k=2)^N k^−β ≤ ∫_1^N holds. The "
+        "theorem "
              "survives "
              "(R.Thm.2/8), its printed noise term is not a consequence of this step."),
     Statement(
@@ -261,7 +265,8 @@ STATEMENTS = (
                  Form("(N^(1−β) − 1) for the noise", lambda N, beta: arb(N) ** (1 - beta) - 1),
                  Form("no noise term", lambda N, beta: arb(0) * N)),
         hypotheses=("Assumptions 1, 2 and 4", "M_f ≥ E f(θ_k) for all k"),
-        note="G_1 ≤ 2L(M_f − f^low) needs no noise term at all: so the sum may start at k = 2, and the slack of R.Thm.2/2 for k "
+        note="G_1 ≤ 2L(M_f − f^low) needs no noise term at all: so the sum may start at k = 2, and the slack of R.Thm.2/2 "
+        "for k "
              "≥ 2 pays "
              "for G_1."),
     Statement(
