@@ -103,8 +103,8 @@ STATEMENTS = (
                  Form("2/μ₁ for 1/μ₁ in line 17", fifth(mu1=Q(99, 200)))),
         repaired=Form("s_g = y_g = 0 in line 3; H_g(k) = H_g(k − 1) where line 17 skips; the mean of āāᵀ in line 21", fifth()),
         errata=(19, 20, 21, 31, 33),
-        note="Line 17 is a tie wherever the first damping alone acts (ERR-33), and does not keep H_g from shrinking for ever: "
-             "R.Lem.2/8."),
+        note="Line 17 is a tie wherever the first damping alone acts (ERR-33), skips nothing while ‖H_g‖ ≤ 1/μ₁ "
+             "(R.Prose.2.double-damping/3), and does not keep H_g from shrinking for ever (R.Lem.2/8)."),
     Statement(
         "R.Thm.2/7", "Section 2.7, proof of Theorem 2: H_k and ξ_k",
         Form("H_k of Algorithm 5, made from H_a(k − 1) and H_g(k − 1), does not depend on the batch of step k", past_only()),

@@ -160,9 +160,10 @@ STATEMENTS = (
         checks=(certified(Term(2, (), lambda E: 1)), proved_by_z3(), hunted(lambda rng: [simple(rng)])),
         mutants=(Form("ReLU, φ = 1", bounded_activation("relu", 1)), Form("ReLU, φ = 50", bounded_activation("relu", 50)),
                  Form("tanh(h) ≤ 0", bounded_activation("tanh", 0))),
-        note="Satisfied by tanh, the sigmoid (R.As.3/1) and softsign, not by ReLU and linear layers, which are all that the "
-             "experiments of "
-             "2.8 have: the theorem covers none of them. The bound of the last layer's activation is not used by any proof."),
+        note="tanh is odd. Satisfied by tanh, the sigmoid (R.As.3/1) and softsign, not by ReLU and linear layers, which "
+        "are all hidden "
+             "layers of Table 2.4: the theorem covers none of the experiments. No proof uses the bound of the last "
+             "activation."),
     Statement(
         "R.As.3/1", "Section 2.7: \"such as sigmoid and tanh\"",
         Form("sigmoid(h) ≤ 1; with E = e^h: E/(1 + E) ≤ 1", bounded_activation("sigmoid", 1)),

@@ -13,7 +13,7 @@ from .. import checks
 from ..checks import Identity, Inequality, Outcome, Term, attained_at, certified, claimed, hunted, proved_by_z3, simple
 from ..fields import Matrix, dot, outer
 from ..statement import Form, Statement, Status
-from .common import Q, eye, lbfgs_H, semidefinite
+from .common import Q, eye, lbfgs_H, part, semidefinite
 from .frozen import MU1, barrier, steps
 from .lemma_2 import sequences
 
@@ -49,6 +49,32 @@ def growth(bound: Callable[..., Any]) -> Callable[[], Outcome]:
                 H_bar = lbfgs_H(n, kept)
         return Outcome(detail=f"{tried} updates")
     return claim
+
+
+RISE = ("xBx", "xy", "yy", "q", "sy", "m", "b", "b_bar")
+RISES = {
+    "m > 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: m, "sy > 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: sy,
+    "b - xBx >= 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: b - xBx,
+    "yy - xy² >= 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: yy - xy * xy,
+    "b_bar > 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: b_bar, "b > 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: b,
+    "b_bar q - yy >= 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: b_bar * q - yy,
+    "sy - m q >= 0": lambda xBx, xy, yy, q, sy, m, b, b_bar: sy - m * q,
+}
+
+
+def rise(of: Callable[..., Any]) -> Inequality:
+    """xᵀBx + (xᵀy)²/sᵀy ≤ b + of/μ₁ for xᵀx = 1, multiplied by μ₁ sᵀy; q = yᵀH̄y ≤ sᵀy/μ₁, yᵀy ≤ b̄q."""
+    return Inequality(RISE, RISES, lambda xBx, xy, yy, q, sy, m, b, b_bar: m * sy * (b - xBx) + of(b, b_bar, m) * sy - m * xy * xy)
+
+
+def draw_rise(rng):
+    """(xᵀBx, xᵀy, yᵀy, yᵀH̄y, sᵀy, μ₁, b, b̄) with ties."""
+    b, b_bar, xy = Fraction(1, 8) + simple(rng), Fraction(1, 8) + simple(rng), simple(rng, sign=True)
+    m = Fraction(rng.randint(1, 9), 10)
+    yy = xy * xy + rng.choice([0, 0, 1]) * simple(rng)
+    q = yy / b_bar + rng.choice([0, 0, 1]) * simple(rng)
+    sy = m * q + rng.choice([Fraction(1, 10**6), Fraction(1), simple(rng)])
+    return b * rng.choice([1, 1, Fraction(1, 2)]), xy, yy, q, sy, m, b, b_bar
 
 
 def expansion(sign: int = -1, power: int = 2, last: int = 1) -> Identity:
@@ -140,15 +166,22 @@ def hunt(draw):
 STATEMENTS = (
     Statement(
         "R.Lem.2/1", "Section 2.7, proof: by (2.8)",
-        Form("‖B_i‖ ≤ ‖B_{i−1}‖ (1 + 1/μ₁)", growth(lambda b, b_bar, x: b * (1 + x))),
-        checks=(claimed(Status.SAMPLED, "exactly, along ladders and random sequences of pairs"),),
-        mutants=(Form("‖B_{i−1}‖ + 1/μ₁", growth(lambda b, b_bar, x: b + x)),
-                 Form("‖B_{i−1}‖ + ‖B̄‖", growth(lambda b, b_bar, x: b + b_bar)),
-                 Form("‖B_{i−1}‖/2 + ‖B̄‖/μ₁ − 1", growth(lambda b, b_bar, x: b / 2 + b_bar * x - 1))),
+        Form("‖B_i‖ ≤ ‖B_{i−1}‖ (1 + 1/μ₁)", (rise(lambda b, b_bar, m: b), growth(lambda b, b_bar, x: b * (1 + x)))),
+        checks=(part(0, certified(Term(1, ("m > 0", "sy > 0", "b - xBx >= 0"), lambda *_: 1),
+                                  Term(1, ("b_bar > 0", "sy - m q >= 0"), lambda *_: 1),
+                                  Term(1, ("m > 0", "b_bar q - yy >= 0"), lambda *_: 1),
+                                  Term(1, ("m > 0", "yy - xy² >= 0"), lambda *_: 1))),
+                part(0, hunted(draw_rise, tries=1000)),
+                part(1, claimed(Status.SAMPLED, "exactly, along ladders and random sequences of pairs"))),
+        mutants=(Form("‖B_{i−1}‖ + 1/μ₁", (rise(lambda b, b_bar, m: 1), growth(lambda b, b_bar, x: b + x))),
+                 Form("‖B_{i−1}‖ + ‖B̄‖", (rise(lambda b, b_bar, m: m * b_bar), growth(lambda b, b_bar, x: b + b_bar))),
+                 Form("‖B_{i−1}‖ + ‖B̄‖/μ₁ − 1",
+                      (rise(lambda b, b_bar, m: b_bar - m), growth(lambda b, b_bar, x: b + b_bar * x - 1)))),
         hypotheses=("yᵀH̄y/sᵀy ≤ 1/μ₁ with the H̄ of the pair's own step",),
-        repaired=Form("‖B_i‖ ≤ ‖B_{i−1}‖ + ‖B̄‖/μ₁", growth(lambda b, b_bar, x: b + b_bar * x)), errata=(31,),
+        repaired=Form("‖B_i‖ ≤ ‖B_{i−1}‖ + ‖B̄‖/μ₁", (rise(lambda b, b_bar, m: b_bar), growth(lambda b, b_bar, x: b + b_bar * x))),
+        errata=(31,),
         note="(2.8) needs yᵀH_{i−1}y/sᵀy ≤ 1/μ₁, which the sentence before says is not known. The repaired step is (2.7) with "
-             "yᵀy/sᵀy ≤ ‖B̄‖ yᵀH̄y/sᵀy, for which R.Lem.2/3 and R.Eq.2.7 have proofs."),
+             "yᵀy/sᵀy ≤ ‖B̄‖ yᵀH̄y/sᵀy."),
     Statement(
         "R.Lem.2/3", "Section 2.7, proof: below \"On the other hand\"",
         Form("1/μ₁ ≥ yᵀH̄y/sᵀy ≥ (κ_g/μ₁) yᵀy/sᵀy ⇒ yᵀy/sᵀy ≤ 1/(μ₁κ_g)",

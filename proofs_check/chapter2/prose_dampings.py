@@ -247,24 +247,28 @@ STATEMENTS = (
     Statement(
         "R.Prose.2.double-damping", "Section 2.3",
         Form("the second step guarantees s̃ᵀs̃/s̃ᵀỹ ≤ 1/μ₂, and s̃ᵀỹ > 0",
-             for_all(lambda given, s_t, y_t: dot(s_t, y_t) > 0 and given[4] * dot(s_t, s_t) <= dot(s_t, y_t))),
-        checks=(ON_PAIRS,),
-        mutants=(Form("ỹᵀHỹ/s̃ᵀỹ ≤ 1/μ₁", for_all(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) <= 1)),
-                 Form("ỹᵀHỹ/s̃ᵀỹ ≤ 2/μ₁", for_all(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) <= 2)),
-                 Form("s̃ᵀs̃/s̃ᵀỹ ≤ 1", for_all(lambda given, s_t, y_t: dot(s_t, s_t) <= dot(s_t, y_t)))),
+             (reached(), for_all(lambda given, s_t, y_t: dot(s_t, y_t) > 0 and given[4] * dot(s_t, s_t) <= dot(s_t, y_t)))),
+        checks=(part(0, certified(TO_MU)), part(1, ON_PAIRS)),
+        mutants=(Form("ỹᵀHỹ/s̃ᵀỹ ≤ 1/μ₁", (reached(), for_all(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) <= 1))),
+                 Form("ỹᵀHỹ/s̃ᵀỹ ≤ 2/μ₁", (reached(), for_all(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) <= 2))),
+                 Form("s̃ᵀs̃/s̃ᵀỹ ≤ 1/(2μ₂)", (reached(2),
+                                               for_all(lambda given, s_t, y_t: 2 * given[4] * dot(s_t, s_t) <= dot(s_t, y_t))))),
         hypotheses=("(s, y) ≠ (0, 0): ERR-21", "0 < μ₁ < 1, 0 < μ₂ ≤ 1"), errata=(21,),
-        note="Proved by R.Prose.2.powell-B-I; s̃ᵀy ≥ μ₁yᵀHy > 0 keeps s̃ from 0. Where y = 0 ≠ s the second step gives ỹ "
+        note="The core is that of R.Prose.2.powell-B-I; s̃ᵀy ≥ μ₁yᵀHy > 0 keeps s̃ from 0. Where y = 0 ≠ s the second "
+        "step gives ỹ "
         "= μ₂s."),
     Statement(
         "R.Prose.2.double-damping/1", "Section 2.3: \"the first step … guarantees\"",
-        Form("yᵀHy/s̃ᵀy ≤ 1/μ₁ after the first step",
-             for_all(lambda given, s_t, y_t: dot(s_t, given[1]) >= given[3] * dot(given[1], given[2] * given[1]))),
-        checks=(ON_PAIRS,),
-        mutants=(Form("≤ 1", for_all(lambda given, s_t, y_t: dot(s_t, given[1]) >= dot(given[1], given[2] * given[1]))),
-                 Form("of sᵀy, undamped", for_all(lambda given, s_t,
-                                                  y_t: dot(given[0], given[1]) >= given[3] * dot(given[1], given[2] * given[1]))),
-                 Form("with ỹ for y", for_all(lambda given, s_t, y_t: dot(s_t, y_t) >= given[3] * dot(y_t, given[2] * y_t)))),
-        note="Proved by R.Prose.2.powell-H."),
+        Form("yᵀHy/s̃ᵀy ≤ 1/μ₁ after the first step", (reached(), for_all(
+            lambda given, s_t, y_t: dot(s_t, given[1]) >= given[3] * dot(given[1], given[2] * given[1])))),
+        checks=(part(0, certified(TO_MU)), part(1, ON_PAIRS)),
+        mutants=(Form("≤ 1/(2μ₁)", (reached(2), for_all(
+                     lambda given, s_t, y_t: dot(s_t, given[1]) >= 2 * given[3] * dot(given[1], given[2] * given[1])))),
+                 Form("of sᵀy, undamped", (reached(), for_all(
+                     lambda given, s_t, y_t: dot(given[0], given[1]) >= given[3] * dot(given[1], given[2] * given[1])))),
+                 Form("with ỹ for y", (reached(), for_all(
+                     lambda given, s_t, y_t: dot(s_t, y_t) >= given[3] * dot(y_t, given[2] * y_t))))),
+        note="The core is that of R.Prose.2.powell-H."),
     Statement(
         "R.Prose.2.double-damping/2", "Section 2.3, 2.3.1: \"no guarantee … after the second step\"",
         Form("ỹᵀHỹ/s̃ᵀỹ ≤ 2/μ₁ is not guaranteed", for_one(lambda given, s_t, y_t: given[3] * ratio(given, s_t, y_t) > 2)),

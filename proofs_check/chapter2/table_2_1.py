@@ -7,7 +7,7 @@ room for the homogeneous 1, (d_i + 1)³ ≤ 8 d_i³, and for the some ten produc
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..checks import Outcome, claimed
@@ -150,13 +150,26 @@ def same_totals(table: Table) -> Callable[[], Outcome]:
     return claim
 
 
-def fewer(where: Callable[[Sizes], bool]) -> Outcome:
-    """The three columns of K-BFGS add up to less than those of KFAC."""
-    for z in filter(where, grid()):
-        ours, theirs = (sum(work(method, z).values()) for method in ("K-BFGS", "KFAC"))
-        if ours >= theirs:
-            return Outcome(f"m = {z.m}, T = {z.T}, d_i = {z.d_i}, d_o = {z.d_o}: {ours:.3g} against {theirs:.3g}")
-    return Outcome()
+NETS = ((784, 1000, 500, 250, 30, 250, 500, 1000, 784), (625, 2000, 1000, 500, 30, 500, 1000, 2000, 625),
+        (784, 400, 200, 100, 50, 25, 6, 25, 50, 100, 200, 400, 784))
+"""Widths of Table 2.4."""
+
+
+def networks() -> list[list[Sizes]]:
+    """The layers of each network, with m = 1000, p = 100 and T = 20 of Section 2.8.2."""
+    return [[Sizes(1000, 100, 20, d_i, d_o) for d_i, d_o in itertools.pairwise(widths)] for widths in NETS]
+
+
+def fewer(groups: Callable[[], Iterable[list[Sizes]]], method: str = "K-BFGS") -> Callable[[], Outcome]:
+    """The three columns, added up over the layers of a group, are less for this method than for KFAC."""
+    def claim() -> Outcome:
+        for group in groups():
+            ours, theirs = (sum(sum(work(name, z).values()) for z in group) for name in (method, "KFAC"))
+            if ours >= theirs:
+                z = group[0]
+                return Outcome(f"m = {z.m}, T = {z.T}, d_i = {z.d_i}, d_o = {z.d_o}: {ours:.3g} against {theirs:.3g}")
+        return Outcome()
+    return claim
 
 
 COUNTED = claimed(Status.EXACT_Q, "counted line by line, on a grid of sizes")
@@ -202,11 +215,16 @@ STATEMENTS = (
              "is right."),
     Statement(
         "R.Tab.2.2/1", "Section 2.6: \"less computation per iteration than KFAC\"",
-        Form("K-BFGS takes fewer multiply-adds than KFAC at all sizes", lambda: fewer(lambda z: True)), checks=(COUNTED,),
-        mutants=(Form("for m ≥ 1000", lambda: fewer(lambda z: z.m >= 1000)),
-                 Form("for T ≤ 10⁴", lambda: fewer(lambda z: z.T <= 10**4)),
-                 Form("for d_i ≥ 30", lambda: fewer(lambda z: z.d_i >= 30))),
-        repaired=Form("for T = 1 and d_i, d_o ≥ 30", lambda: fewer(lambda z: z.T == 1 and min(z.d_i, z.d_o) >= 30)),
-        note="As orders: (2.6) says so \"since they only involve matrix multiplications\". With KFAC's two passes, as printed; "
-             "docs/costs.md has the three networks of Table 2.4."),
+        Form("K-BFGS takes fewer multiply-adds than KFAC in every layer of Table 2.4, m = 1000, T = 20",
+             fewer(lambda: [[z] for net in networks() for z in net])),
+        checks=(COUNTED,),
+        mutants=(Form("at all sizes", fewer(lambda: [[z] for z in grid()])),
+                 Form("at all sizes with m ≥ 1000", fewer(lambda: [[z] for z in grid() if z.m >= 1000])),
+                 Form("K-BFGS(L) in every layer of Table 2.4",
+                      fewer(lambda: [[z] for net in networks() for z in net], "K-BFGS(L)"))),
+        repaired=Form("in each network of Table 2.4 as a whole", fewer(networks)),
+        note="As orders (2.6 says so \"since they only involve matrix multiplications\") nothing bounds the "
+             "one by the other. Counted with KFAC's second pass as printed; docs/costs.md counts it without its forward half, "
+             "where the sentence fails "
+             "for two networks."),
 )
