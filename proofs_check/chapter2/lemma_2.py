@@ -126,11 +126,12 @@ def by_recursion(form: Bounds) -> Finding | None:
             if any(c < 0 for c in (form.steep(x, p, k) - recursion(p, k, form.own)).coeffs()):
                 return None
         for a, z in ((Q(5), Q(1)), (Q(10, 9), Q(2)), (Q(2), Q(7, 3)), (Q(1), Q(1))) if form.flat else ():
-            h = Q(1)
-            for _ in range(p):
-                h = a * z * h + z
-            if form.own or not form.flat or form.flat(a, z, p, p) < h:
-                return None
+            for k in (p, 2 * p):
+                h, omega = Q(1), a * z * ((1 + a) ** k if form.own else 1)
+                for _ in range(p):
+                    h = omega * h + z
+                if not form.flat or form.flat(a, z, p, k) < h:
+                    return None
     return Finding(True, Status.CERTIFICATE, "the bound of ‖B‖ less the one that the steps prove is a polynomial in 1/μ₁ with "
                                              "coefficients ≥ 0, for p ≤ 5 and k ≤ 12; that of ‖H‖ is the sum which the "
                                              "steps give")
@@ -142,11 +143,13 @@ def printed_flat(x: Any, z: Any, p: int, k: int) -> Any:
     return hat**p + (hat**p - 1) / (hat - 1) * z
 
 
-def sharper_flat(x: Any, z: Any, p: int, k: int) -> Any:
-    """ω^p + z (1 + ω + … + ω^(p−1)) with ω = max(1, x z): ‖I − ρsyᵀ‖² = sᵀs yᵀy/(sᵀy)² ≤ x z for n ≥ 2."""
-    omega = max(x * z, Q(1))
-    return omega**p + z * sum(omega**i for i in range(p))
-
+def sharper_flat(ratio: Callable[[Any, int], Any]) -> Callable[..., Any]:
+    """ω^p + z (1 + ω + … + ω^(p−1)) with ω = max(1, z ratio(x, k)), where yᵀy/sᵀy ≤ ratio: ‖I − ρsyᵀ‖² = sᵀs yᵀy/(sᵀy)² for n ≥ "
+      "2."""
+    def flat(x: Any, z: Any, p: int, k: int) -> Any:
+        omega = max(ratio(x, k) * z, Q(1))
+        return omega**p + z * sum(omega**i for i in range(p))
+    return flat
 
 
 def nearly_attained(form: Bounds) -> Finding:
@@ -183,9 +186,10 @@ STATEMENTS = (
         hypotheses=("Algorithm 5", "none of Assumptions 1 to 4"),
         repaired=Form("with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ: I/(1 + p/μ₁) ⪯ H_g(k) ⪯ (ω^p + (1 + ω + … + ω^(p−1))/μ₂) I for "
         "all k, "
-                      "ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat, own=False)),
+                      "ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat(lambda x, k: x), own=False)),
         sharpness=(nearly_attained,), errata=(31,),
-        note="Both printed constants are false, the lower one with two pairs in one dimension. With line 17 as printed no "
+        note="Both printed constants are false, the lower one with two pairs in one dimension (for κ̄_g see R.Lem.2/9). With "
+             "line 17 as printed no "
         "positive "
              "constants need exist: see R.Lem.2/8. The repaired bounds are proved by R.Lem.2/1, /3, /4, /6 and /7 with κ = μ₁ "
              "in the "
@@ -202,4 +206,17 @@ STATEMENTS = (
         errata=(31,),
         note="Induction: 1 + x Σ_(j<k) (1 + x)^j = (1 + x)^k. Ladders in one dimension reach (1/μ₁)^k: the growth with k "
         "is real."),
+    Statement(
+        "R.Lem.2/9", "Section 2.7, Lemma 2: κ̄_g",
+        Form("H_g(k) ⪯ κ̄_g I, κ̄_g = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂", Bounds(lambda x, p, k: (1 + x) ** k, printed_flat)),
+        checks=(on_sequences, by_recursion),
+        mutants=(Form("ω = 1/(μ₁μ₂)", Bounds(lambda x, p, k: (1 + x) ** k, sharper_flat(lambda x, k: x))),
+                 Form("ω = (1 + 1/μ₁)/(μ₁μ₂)", Bounds(lambda x, p, k: (1 + x) ** k, sharper_flat(lambda x, k: x * (1 + x)))),
+                 Form("1 + p/μ₂", Bounds(lambda x, p, k: (1 + x) ** k, lambda x, z, p, k: 1 + p * z))),
+        repaired=Form("H_g(k) ⪯ (ω^p + (1 + … + ω^(p−1))/μ₂) I after k pairs, ω = max(1, (1 + 1/μ₁)^k/(μ₁μ₂))",
+                      Bounds(lambda x, p, k: (1 + x) ** k, sharper_flat(lambda x, k: x * (1 + x) ** k))),
+        errata=(31,),
+        note="Follows from the printed κ_g by right steps (R.Lem.2/3 to /7), and falls with it: where H_g has shrunk in one "
+             "direction, "
+             "line 17 lets a pair pass whose s leans far out of it."),
 )
