@@ -73,7 +73,7 @@ def draw_rise(rng):
     m = Fraction(rng.randint(1, 9), 10)
     yy = xy * xy + rng.choice([0, 0, 1]) * simple(rng)
     q = yy / b_bar + rng.choice([0, 0, 1]) * simple(rng)
-    sy = m * q + rng.choice([Fraction(1, 10**6), Fraction(1), simple(rng)])
+    sy = m * q + rng.choice([Fraction(1, 64), Fraction(1), simple(rng)])
     return b * rng.choice([1, 1, Fraction(1, 2)]), xy, yy, q, sy, m, b, b_bar
 
 

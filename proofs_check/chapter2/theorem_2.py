@@ -17,7 +17,7 @@ from ... import nets
 from ...arrays import precision
 from ...reference import kbfgs20_l_skip
 from ..statement import Finding, Form, Statement, Status
-from .frozen import LAM_A, MU1, MU2, SLOPE, barrier, steps
+from .frozen import LAM_A, MU1, MU2, SLOPE, START, barrier, steps
 
 BITS = 128
 arb = flint.arb
@@ -119,8 +119,9 @@ def frozen(form: Bound) -> Finding | None:
     """The run of `frozen`, with the constants of Lemmas 1 and 2 as printed (p = 1), at N = 10^48."""
     if not form.algorithm_5:
         return None
-    steps(5, 1)
-    barrier()
+    floor = barrier()
+    if not all(floor < h < START for h, _ in steps(5, 1)):
+        return None
     with precision(BITS):
         lam, mu1, mu2 = (arb(x.p) / arb(x.q) for x in (LAM_A, MU1, MU2))
         low_g = 1 / (1 + 1 / mu1)
