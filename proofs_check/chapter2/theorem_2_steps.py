@@ -188,6 +188,23 @@ def late(left: int = 1, w: int = 2, free: bool = False) -> Inequality:
                       lambda u: 2 * (u - left) * (2 * u - 1) - w * u * u)
 
 
+def tanh_freezes(start: Any, low: Any, mu1: Any = Fraction(1, 5)) -> Callable[[], Outcome]:
+    """One tanh unit, target 0: ψ′ = t(1 − t²), t = tanh h, falls where 3t² > 1, so that Algorithm 5 has H_g(k) = μ₁^k above `low`.
+
+    ψ″ = (1 − 3t²)(1 − t²) is in [−1/3, 1]: L = ‖ā‖², and α_1 āᵀH_aā ≤ 1 as in `frozen`. h moves by less than ψ′(low)/(1 − μ₁).
+    """
+    def claim() -> Outcome:
+        with precision(BITS):
+            first, floor, mu = (arb(x.numerator) / x.denominator for x in (Fraction(start), Fraction(low), Fraction(mu1)))
+            t = floor.tanh()
+            if not 3 * t**2 > 1:
+                return Outcome(f"curvature at h = {low} is not negative")
+            if not t * (1 - t**2) / (1 - mu) < first - floor:
+                return Outcome(f"the steps from h = {start} may lead below {low}")
+        return Outcome()
+    return claim
+
+
 def literal(run: Run) -> Any:
     """The bound where σ² of Assumption 2 b) bounds the variance of ∇f̂_k itself, and is divided by m = 10⁶ once more."""
     return value(m=10**6)(run)
@@ -286,4 +303,17 @@ STATEMENTS = (
         mutants=(Form("2 + w_N ≤ N^β", late(left=2)), Form("1 + 3w_N/2 ≤ N^β", late(w=3)), Form("for every N", late(free=True))),
         note="Σ G_k ≤ (2/r)M + Σ_(k ≥ 2) [(2/r) w_k(F_k − F_(k+1)) + c_kv] ≤ (2/r)M(1 + w_N) + v∫_1^N x^−β dx, since "
              "c_k = 1/(2k^β − 1) ≤ k^−β."),
+    Statement(
+        "R.Thm.2/11", "Section 2.7, Theorem 2: the same with tanh",
+        Form("Algorithm 5 on one tanh unit, x = 1, y = 0, from w + b = 3: h stays in [29/10, 3] for ever",
+             tanh_freezes(3, Fraction(29, 10))),
+        checks=(claimed(Status.BALL, "tanh in balls; H_g(k) = μ₁^k as in R.Lem.2/8"),),
+        mutants=(Form("in [299/100, 3]", tanh_freezes(3, Fraction(299, 100))), Form("from 7/10, in [6/10, 7/10]",
+                                                                                   tanh_freezes(Fraction(7, 10), Fraction(6, 10))),
+                 Form("with μ₁ = 99/100", tanh_freezes(3, Fraction(29, 10), Fraction(99, 100))),
+                 Form("from 1, in [9/10, 1]", tanh_freezes(1, Fraction(9, 10)))),
+        hypotheses=("Assumptions 1 to 3 with L = 2, f^low = 0, φ = 1", "α_k ≤ κ/(Lκ̄²), κ̄ ≥ ‖H_1‖"),
+        note="‖∇f(θ_k)‖ ≥ √2 tanh(3)(1 − tanh(3)²) > 0.013 in every step. What freezes is any layer of one unit whose curvature "
+             "stays "
+             "negative while Σ_k μ₁^k α_k is spent."),
 )
