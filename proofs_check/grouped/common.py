@@ -126,7 +126,8 @@ def with_norm(field: Field, n: int) -> tuple[Matrix, Number]:
     square = field.number(0)
     for x in m:
         square += x * x
-    unit = [(1 - square) / (1 + square), *(2 * x / (1 + square) for x in m)]
+    sign = field.number(field.random.choice([-1, 1]))
+    unit = [sign * (1 - square) / (1 + square), *(2 * x / (1 + square) for x in m)]
     return field.build(n, 1, lambda i, _: scale * unit[i]), scale
 
 

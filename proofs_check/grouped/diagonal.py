@@ -9,6 +9,7 @@ from math import isqrt
 
 import flint
 
+
 def problems():
     """(H̄, ḡ, D) of size 1 and 2, diagonal, small whole numbers; λ = 2."""
     for H, g, d in itertools.product((-2, -1, 0, 1), (-2, 0, 1, 2), (1, 2)):
@@ -38,11 +39,13 @@ def T(H, g, d, x):
 
 
 def roots_above(k, c, lam, bound):
-    """How many r > bound solve r = ‖(K + (λ/2) r)⁻¹c‖, for K = Diag(k) and a bound >= −2k_i/λ: by Sturm's chain."""
+    """How many r > bound solve r² = Σ c_i²/(k_i + (λ/2) r)², c_i = 0 left out: by Sturm's chain of the numerator."""
     def exact(x):
         return flint.fmpq(Fraction(x).numerator, Fraction(x).denominator)
 
-    factors = [flint.fmpq_poly([exact(x), exact(lam) / 2]) ** 2 for x in k]
+    squares = {x: sum(Fraction(b) ** 2 for a, b in zip(k, c, strict=True) if a == x) for x in k}
+    kept = {x: square for x, square in squares.items() if square}
+    factors = [flint.fmpq_poly([exact(x), exact(lam) / 2]) ** 2 for x in kept]
 
     def product(but=None):
         total = flint.fmpq_poly([1])
@@ -51,8 +54,8 @@ def roots_above(k, c, lam, bound):
         return total
 
     F = flint.fmpq_poly([0, 0, 1]) * product()
-    for i, x in enumerate(c):
-        F -= product(but=i) * exact(x) ** 2
+    for i, square in enumerate(kept.values()):
+        F -= product(but=i) * exact(square)
     F = F // F.gcd(F.derivative())
     chain = [F, F.derivative()]
     while chain[-1].degree() > 0:

@@ -85,6 +85,6 @@ STATEMENTS = (
                      lambda H, g, d, x, r: definite_form(H, g, d, x, r, factor=2))),
                  Form("with H̄ ⪰ 0", minimisers(lambda H, g, d, x, r: definite_form(H, g, d, x, r, factor=0)))),
         hypotheses=("\"Under conditions detailed in Appendix D\": λ_int > 0, d_s > 0",), errata=(27,),
-        note="Both directions fail. H̄ = −1, ḡ = 0, D = 1, λ_int = 2: η = 0 is the only solution of (2) and the maximum of T, whose "
-             "minima ±1 make the matrix singular. And a solution may be any stationary point."),
+        note="Both directions fail. H̄ = −1, ḡ = 0, D = 1, λ_int = 2: η = 0 is the only solution of (2) and the maximum of T, "
+             "whose minima ±1 make the matrix singular. And a solution may be any stationary point."),
 )

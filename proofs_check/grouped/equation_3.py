@@ -30,7 +30,7 @@ STATEMENTS = (
         repaired=Form("∇T(η) = 0 ⇔ (H̄ + (λ_int/2)‖Dη‖D²)η = ḡ", stationary(matrix_inverted=False)),
         mutants=(Form("λ_int for λ_int/2", stationary(False, weight=2)), Form("D for D²", stationary(False, power=1)),
                  Form("without the cubic term", stationary(False, weight=0))),
-        note="Restored with the inverse that (2) has. The matrix is invertible at every η where H̄ is positive definite (Case 1) and "
-             "for η in C (Case 2); elsewhere stationary points may be lost, the minimisers of the hard case among them. That the left "
-             "side of the repaired form is the gradient is W.Eq.2/1."),
+        note="Restored with the inverse that (2) has. The matrix is invertible at every η where H̄ is positive definite (Case 1) "
+             "and for η in C (Case 2); elsewhere stationary points may be lost, the minimisers of the hard case among them. That "
+             "the left side of the repaired form is the gradient is W.Eq.2/1."),
 )

@@ -74,7 +74,7 @@ STATEMENTS = (
         Form("(5) has exactly one root", count(POSITIVE, lambda c: 1)),
         checks=(claimed(Status.EXACT_Q, "Sturm's chain for K = Diag(k_1, k_2), k in {1/9, 1, 4}², 16 right sides, three λ"),),
         mutants=(Form("for K with an eigenvalue −1 too", count((*POSITIVE, -1), lambda c: 1)),
-                 Form("for K with an eigenvalue −1/4 too", count((*POSITIVE, Fraction(-1, 4)), lambda c: 1)),
+                 Form("for K with an eigenvalue −3 too", count((*POSITIVE, -3), lambda c: 1)),
                  Form("but for ḡ = 0, where it has none", count(POSITIVE, lambda c: int(any(c))))),
         note="ḡ = 0 gives r = 0."),
 )

@@ -88,8 +88,8 @@ STATEMENTS = (
         mutants=(Form("over s_1 <= … <= s_d only", sums(lambda places: places == tuple(sorted(places)))),
                  Form("over the diagonal only", sums(lambda places: len(set(places)) == 1)),
                  Form("D^(d)(2u)", sums(scale=lambda u, order: [2 * x for x in u]))),
-        note="Restored from the text around the lost formula. Orders 1 to 4; polynomials of degree 4 have every derivative of these "
-             "orders as a special case, so that the identity holds for every loss that is d times differentiable at θ.",
+        note="Restored from the text around the lost formula. Orders 1 to 4; polynomials of degree 4 have every derivative of "
+             "these orders as a special case, so that the identity holds for every loss that is d times differentiable at θ.",
     ),
     Statement(
         "W.Sec.3/2", "Section 3, the entries of D^(d)",

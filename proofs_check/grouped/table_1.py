@@ -125,7 +125,8 @@ def cost(bound, text, method=operations):
                 if have > bound(d, P, orders[0]):
                     return Outcome(f"P = {P}, d = {d}: {have} operations, against {bound(d, P, orders[0])} = {text}")
         steps = [[b - a for a, b in zip(counts[P], counts[P + 1], strict=True)] for P in (16, 17)]
-        return Outcome("" if steps[0] == steps[1] else "not linear in P", f"operations for one more parameter, by order: {steps[0]}")
+        return Outcome("" if steps[0] == steps[1] else "not linear in P", f"operations for one more parameter, by order: "
+                                                                          f"{steps[0]}")
     return code
 
 
@@ -161,8 +162,8 @@ STATEMENTS = (
         mutants=(Form("7·2^(d−1) P", cost(lambda d, P, first: 7 * 2**(d - 1) * P, "7·2^(d−1) P")),
                  Form("7d² P", cost(lambda d, P, first: 7 * d**2 * P, "7d² P")),
                  Form("2d P", cost(lambda d, P, first: 2 * d * P, "2d P"))),
-        note="d passes, but each is a gradient of a longer computation, not of one that costs P. For a fixed d the cost is linear in "
-             "P, which is all that the method uses (d <= 3)."),
+        note="d passes, but each is a gradient of a longer computation, not of one that costs P. For a fixed d the cost is linear "
+             "in P, which is all that the method uses (d <= 3)."),
     Statement(
         "W.Tab.1/4", "beside Table 1 (ours): the cost of the Taylor term",
         Form("at most 3d² × P for d >= 2, by truncated Taylor polynomials along θ + tu instead of the recursion of Appendix A",
