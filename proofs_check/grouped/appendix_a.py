@@ -35,6 +35,7 @@ STATEMENTS = (
         Form("d^{d+1}L/dθ^{d+1} (θ)[u, …, u] = (∂/∂θ {d^dL/dθ^d (θ)[u, …, u]})ᵀ u; with one subset a step, the entries of D^(d)",
              recursion()),
         checks=(over_Q((1, 3, 5), 3), mod_p(lambda n: 20)),
+        long=True,
         mutants=(Form("u differentiated as well, u = θ_1 u_0", recursion(moving=True)),
                  Form("the entry of the next subset", recursion(restricted=lambda s: s // 2)),
                  Form("orders counted from 0", recursion(orders=(0, 1, 2)))),

@@ -46,6 +46,7 @@ STATEMENTS = (
         Form("L(θ_{t+1}) = L(θ_t) − gᵀU I_{P:S}η + ½ηᵀI_{S:P}U H U I_{P:S}η + o(‖η‖²), ∂Δ₂/∂η = −I_{S:P}Ug + I_{S:P}U H U "
              "I_{P:S}η; the two sums are D^(1) and D^(2)", derived()),
         checks=(over_Q((1, 3, 5), 3), mod_p(lambda n: 20)),
+        long=True,
         mutants=(Form("+gᵀU I_{P:S}η", derived(sign=1)), Form("ηᵀH̄η without ½", derived(half=1)),
                  Form("∂Δ₂/∂η = −ḡ + 2H̄η", derived(gradient_half=2)),
                  Form("every row of H̄ starts with H̄_11", derived(transposed=False))),

@@ -106,6 +106,7 @@ STATEMENTS = (
         "W.App.D/1", "Appendix D: \"differentiable twice\"",
         Form("∇²T(η) = H̄ + (λ_int/2)(‖Dη‖D² + D²ηηᵀD²/‖Dη‖), and H̄ where Dη = 0", hessian()),
         checks=(over_Q((1, 2, 3)), mod_p(lambda n: 8 * n + 60)),
+        long=True,
         mutants=(Form("without D²ηηᵀD²/‖Dη‖", hessian(second=0)), Form("λ_int for λ_int/2", hessian(half=1)),
                  Form("2D²ηηᵀD²/‖Dη‖", hessian(second=2))),
         note="True, and no more than that: |η|³ has no third derivative at 0. The Hessian is not the matrix in (2), which lacks "

@@ -132,6 +132,7 @@ STATEMENTS = (
         "W.App.E/1", "Appendix E, what becomes of the summaries",
         Form("ũ = Ju, θ_p = α_s θ̃_p + β_p ⇒ g̃ = Jg, ḡ~ = A²ḡ, H̄~ = A²H̄A², D̃^(3)_sss = α_s⁶ D^(3)_sss", summaries()),
         checks=(over_Q(SIZES, 2), mod_p(lambda n: 60)),
+        long=True,
         mutants=(Form("A for A²", summaries(power=1)), Form("ũ = u", summaries(direction=0)),
                  Form("ũ = J⁻¹u", summaries(direction=-1)),
                  Form("an α_p for every p in I_s", summaries(spread=True))),
@@ -141,6 +142,7 @@ STATEMENTS = (
         "W.App.E/2", "Appendix E, what becomes of (2)",
         Form("D̃ = A²D, η̃ = A⁻²η, ‖D̃η̃‖ = ‖Dη‖; K and D⁻¹ḡ are the same in both", equivariant()),
         checks=(over_Q(), mod_p(lambda n: 10 * n + 40)),
+        long=True,
         mutants=(Form("D̃ = A⁶D, without the cube root", equivariant(root=6)), Form("with a ridge, H̄ + Id", equivariant(ridge=1)),
                  Form("with the isotropic ‖η‖", equivariant(isotropic=True)), Form("η̃ = A⁻¹η", equivariant(eta_power=-1)),
                  Form("D̃ = AD", equivariant(root=1))),
@@ -159,6 +161,7 @@ STATEMENTS = (
         Form("θ = φ(θ̃), φ affine and invertible on each subset, u = g ⇒ the steps of (1) are the same", blocks("any")),
         checks=(over_Q(SIZES), mod_p(lambda n: 30 * n + 60)),
         repaired=Form("the same if J_s = α_s Q_s on each subset, Q_s orthogonal", blocks("scaled rotation")),
+        long=True,
         mutants=(Form("J diagonal", blocks("diagonal")), Form("J = α Q, Q orthogonal on all parameters", blocks("rotation of all")),
                  Form("J_s a shear", blocks("sheared"))),
         note="An affine map of a subset has any invertible matrix for Jacobian. The text's proof is for scalings and holds for "

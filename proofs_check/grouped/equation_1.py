@@ -61,6 +61,7 @@ STATEMENTS = (
         Form("L(θ_{t+1}) − L(θ_t) ≈ Δ₂(η) = −ḡᵀη + ½ηᵀH̄η with ḡ = I_{S:P}U g, H̄ = I_{S:P}U H U I_{P:S}, stationary at η* = H̄⁻¹ḡ",
              step()),
         checks=(over_Q((1, 3, 5)), mod_p(lambda n: 8 * n + 20)),
+        long=True,
         mutants=(Form("+ḡᵀη", step(sign=-1)), Form("H̄ = I_{S:P}U H I_{P:S}", step(right=0)),
                  Form("H̄ = I_{S:P}U² H U² I_{P:S}", step(left=2, right=2))),
         hypotheses=("θ_{t+1} = θ_t − U_t I_{P:S} η", "H̄ is invertible"), errata=(26,),

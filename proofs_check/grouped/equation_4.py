@@ -42,6 +42,7 @@ STATEMENTS = (
         "W.Eq.4/1", "Appendix D",
         Form("η solves (3) ⇔ η′ = Dη solves (K + (λ_int/2)‖η′‖Id)η′ = D⁻¹ḡ, K = D⁻¹H̄D⁻¹", scaled()),
         checks=(over_Q((1, 2, 3)), mod_p(lambda n: 8 * n + 20)),
+        long=True,
         mutants=(Form("K = H̄D⁻¹", scaled(left=0)), Form("ḡ for D⁻¹ḡ", scaled(right=0)), Form("‖η‖ for ‖η′‖", scaled(of="η"))),
         hypotheses=("d_s > 0: false for whole classes of nets",), errata=(63,),
         note="(3) without an inverse, as (4) has none: D times the residual of (4) is that of (3). With a zero on D's diagonal the "
@@ -50,6 +51,7 @@ STATEMENTS = (
         "W.Eq.4/2", "Appendix D, before Case 1",
         Form("K is positive definite if, and only if, H̄ is: vᵀKv = (D⁻¹v)ᵀH̄(D⁻¹v)", congruent()),
         checks=(over_Q((1, 2, 3)), mod_p(lambda n: 8 * n + 20)),
+        long=True,
         mutants=(Form("K = H̄D⁻¹", congruent(left=0)), Form("K = D⁻²H̄", congruent(left=2, right=0)),
                  Form("K = DH̄D⁻¹, which has the eigenvalues of H̄", congruent(left=-1))),
         hypotheses=("d_s > 0",),

@@ -56,6 +56,7 @@ STATEMENTS = (
         Form("η solves (3) ⇔ η′ = Dη solves (4) ⇔ r = ‖η′‖ solves r = ‖(K + (λ_int/2) r Id)⁻¹D⁻¹ḡ‖, "
              "η′ = (K + (λ_int/2) r Id)⁻¹D⁻¹ḡ", scalar()),
         checks=(over_Q((1, 2, 3)), mod_p(lambda n: 16 * n + 40)),
+        long=True,
         mutants=(Form("λ_int for λ_int/2", scalar(half=1)), Form("ḡ for D⁻¹ḡ", scalar(of=0)),
                  Form("‖(H̄D⁻¹ + (λ_int/2) r Id)⁻¹ḡ‖", scalar(author=0))),
         hypotheses=("H̄ positive definite", "λ_int >= 0, d_s > 0"),

@@ -126,6 +126,7 @@ STATEMENTS = (
         "W.Method.4.1/3", "beside Method 4.1 (ours): T at two solutions",
         Form("T(η) − T(ζ) = (λ_int/8)(‖Dζ‖ − ‖Dη‖)(‖D(ζ − η)‖² − (‖Dζ‖ − ‖Dη‖)²/3) for two solutions", ranked()),
         checks=(over_Q((1, 2, 3)), mod_p(lambda n: 24 * n + 80)),
+        long=True,
         mutants=(Form("λ_int/4 for λ_int/8", ranked(eighth=4)), Form("/2 for /3", ranked(third=2)),
                  Form("2‖D(ζ − η)‖²", ranked(weight=2))),
         hypotheses=("(H̄ + (λ_int/2)‖Dη‖D²)η = ḡ, the same for ζ; any symmetric H̄, any D",)),

@@ -85,6 +85,7 @@ STATEMENTS = (
         "W.Sec.3/1", "Section 3, the Taylor term by subsets",
         Form("d^dL/dθ^d (θ)[u, …, u] = Σ_{s_1} ⋯ Σ_{s_d} (D^(d)_θ(u))_{s_1,…,s_d} = D^(d)_θ(u)[1_S, …, 1_S]", sums()),
         checks=(over_Q((1, 3, 5), 3), mod_p(lambda n: 20)),
+        long=True,
         mutants=(Form("over s_1 <= … <= s_d only", sums(lambda places: places == tuple(sorted(places)))),
                  Form("over the diagonal only", sums(lambda places: len(set(places)) == 1)),
                  Form("D^(d)(2u)", sums(scale=lambda u, order: [2 * x for x in u]))),
@@ -96,6 +97,7 @@ STATEMENTS = (
         Form("(D^(d)_θ(u))_{s_1,…,s_d} = ∂^dL/(∂T^{s_1} ⋯ ∂T^{s_d}) [U^{s_1}, …, U^{s_d}], a symmetric d-linear form on R^S: the "
              "order-d derivative at η = 0 of L(θ + U I_{P:S} η)", derivative_in_eta()),
         checks=(over_Q((1, 3, 5), 3), mod_p(lambda n: 20)),
+        long=True,
         mutants=(Form("of L(θ − U I_{P:S} η)", derivative_in_eta(sign=-1)),
                  Form("the order-d Taylor coefficient", derivative_in_eta(divide=factorial)),
                  Form("of L(θ + 2U I_{P:S} η)", derivative_in_eta(sign=2))),

@@ -159,6 +159,7 @@ STATEMENTS = (
         Form("proportional to d × P", cost(lambda d, P, first: d * first, "d times the first order's")), checks=(COUNTED,),
         repaired=Form("c_d × P; for the loss x ← (x + θ_p)² and d <= 6 c_d = 7, 18, 51, 152, 461, 1402, nearly tripled each time",
                       cost(lambda d, P, first: (7, 18, 51, 152, 461, 1402)[d - 1] * P, "c_d P")),
+        long=True,
         mutants=(Form("7·2^(d−1) P", cost(lambda d, P, first: 7 * 2**(d - 1) * P, "7·2^(d−1) P")),
                  Form("7d² P", cost(lambda d, P, first: 7 * d**2 * P, "7d² P")),
                  Form("2d P", cost(lambda d, P, first: 2 * d * P, "2d P"))),
