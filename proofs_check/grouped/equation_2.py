@@ -7,9 +7,9 @@ With r = ‖Dη‖, ρ = ‖Dζ‖, q = ‖D(ζ − η)‖² the remainder T(ζ)
 from fractions import Fraction
 
 from ..checks import Outcome, claimed, mod_p, over_Q
-from ..fields import dot
+from ..fields import Field, dot
 from ..statement import Form, Statement, Status
-from .common import cubic_model, entries, with_norm
+from .common import cubic_model, entries, summary, with_norm
 from .diagonal import T, norm, points, problems
 
 
@@ -64,6 +64,28 @@ def minimisers(answer):
     return code
 
 
+def bounded(losses, factor=1):
+    """|D^(3)[η, η, η]| <= factor ‖Dη‖³ at u = (1, 1), S = P = 2, for the cubic losses and points with a rational ‖Dη‖."""
+    def code():
+        field = Field(None, 0)
+        zero, one = field.number(0), field.number(1)
+        for L in losses:
+            D3 = summary(field, {places: field.number(c) for places, c in L.items()}, [zero] * 2, [one] * 2, 3, 2)
+            cubes = [abs(int(D3[s, s, s])) for s in range(2)]
+            d = [next(x for x in range(cube + 1) if x**3 >= cube) for cube in cubes]
+            for x in points(2):
+                term = sum(int(entry) * x[i] * x[j] * x[k] for (i, j, k), entry in D3.items())
+                if [e**3 for e in d] != cubes or (d[0] * d[1] and d[0] != d[1]):
+                    return Outcome(f"d of {L} is not of use here")
+                if abs(term) > factor * norm(x, d) ** 3:
+                    return Outcome(f"L = {L} by monomials, η = ({x[0]}, {x[1]}): {abs(term)} > {factor * norm(x, d) ** 3}, d = {d}")
+        return Outcome()
+    return code
+
+
+STRAIGHT = ({(0, 0, 0): 36, (1, 1, 1): -36}, {(0, 0, 0): 36}, {(1, 1, 1): -36, (0, 1): 5})                # D^(3)_sss = ±6³
+CROSSED = ({(0, 0, 1): 100, (0, 0): 1, (1, 1): 1},)
+
 STATEMENTS = (
     Statement(
         "W.Eq.2/1", "Section 4.2, the gradient behind (2), and Appendix D",
@@ -87,4 +109,15 @@ STATEMENTS = (
         hypotheses=("\"Under conditions detailed in Appendix D\": λ_int > 0, d_s > 0",), errata=(27,),
         note="Both directions fail. H̄ = −1, ḡ = 0, D = 1, λ_int = 2: η = 0 is the only solution of (2) and the maximum of T, "
              "whose minima ±1 make the matrix singular. And a solution may be any stationary point."),
+    # ERR-NEW-w6
+    Statement(
+        "W.Eq.2/3", "Section 4.2: the update \"remains in an area … where the cubic term … is negligible\"",
+        Form("(1/6)‖Dη‖³ bounds the cubic term (1/6)|D^(3)[η, η, η]| of Taylor's expansion", bounded(STRAIGHT + CROSSED)),
+        checks=(claimed(Status.EXACT_Q, "cubic losses of two parameters, S = 2, at points with a rational ‖Dη‖"),),
+        repaired=Form("it does if D^(3) has nothing beside its diagonal, in particular for S = 1", bounded(STRAIGHT)),
+        mutants=(Form("with 1/12 for 1/6, without cross-derivatives", bounded(STRAIGHT, Fraction(1, 2))),
+                 Form("1000 ‖Dη‖³ bounds it", bounded(CROSSED, 1000)),
+                 Form("with 1/7 for 1/6, without cross-derivatives", bounded(STRAIGHT, Fraction(6, 7)))),
+        note="Σ d_s³|η_s|³ <= ‖Dη‖³. Cross-derivatives are discarded: L = −x − y + ½(x² + y²) + 100x²y at 0 has D = 0, so that u = "
+             "g gives η = (1, 1) whatever λ_int is; Δ₂ = −1, and L rises by 99."),
 )

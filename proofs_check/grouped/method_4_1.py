@@ -4,7 +4,8 @@ Two identities carry everything, for any H̄, any D, λ >= 0. Write M_η = H̄ +
 If M_η η = ḡ:                  T(ζ) − T(η) = ½(ζ − η)ᵀM_η(ζ − η) + (λ/12)(ρ − r)²(2ρ + r).
 If in addition M_ζ ζ = ḡ:       T(η) − T(ζ) = (λ/8)(ρ − r)(q − (ρ − r)²/3), where q >= (ρ − r)².
 The first: M_η ⪰ 0 makes η a minimiser; conversely, at ζ = η + te with ρ = r, where t = −2ηᵀD²e/(eᵀD²e), the last term is 0 and
-eᵀM_η e < 0 gives a lower point, for all e with ηᵀD²e ≠ 0, hence for all e by continuity. The second ranks all stationary points.
+eᵀM_η e < 0 gives a lower point, for all e with ηᵀD²e ≠ 0, hence for all e by continuity; where Dη = 0 M_η = H̄, and η + te with a
+small t is the point. The second ranks all stationary points.
 """
 
 from ..checks import Inequality, Outcome, Term, attained_at, certified, claimed, hunted, mod_p, over_Q, proved_by_z3, simple

@@ -54,21 +54,26 @@ def gradient(out, leaves):
     return [bars[leaf] for leaf in leaves]
 
 
-def operations(P, upto):
-    """Additions and multiplications of the Taylor terms of orders 1 to `upto`, for x ← (x + θ_p)², p = 1, …, P."""
+def recursion(P, upto):
+    """(θ, u, the graphs of the Taylor terms of orders 1 to `upto`) for the loss x ← (x + θ_p)², p = 1, …, P, from x = 0."""
     theta, u = [Node() for _ in range(P)], [Node() for _ in range(P)]
     x = Node("*", theta[0], theta[0])
     for leaf in theta[1:]:
         y = Node("+", x, leaf)
         x = Node("*", y, y)
-    counts = []
+    found = []
     for _ in range(upto):
         terms = [Node("*", bar, v) for bar, v in zip(gradient(x, theta), u, strict=True)]
         x = terms[0]
         for term in terms[1:]:
             x = Node("+", x, term)
-        counts.append(sum(bool(node.sign) for node in ordered(x)))
-    return counts
+        found.append(x)
+    return theta, u, found
+
+
+def operations(P, upto):
+    """Additions and multiplications of the Taylor terms of orders 1 to `upto`."""
+    return [sum(bool(node.sign) for node in ordered(term)) for term in recursion(P, upto)[2]]
 
 
 def taylor_operations(P, d):
