@@ -69,10 +69,14 @@ def number(said, lowest, inverse=False):
 
 
 def most(said):
-    """The largest number of solutions with an inverse among the problems."""
+    """The largest number of solutions with an inverse, for S = 1 and for S = 2, is said(S)."""
     def code():
-        have = max(invertible(k, c) for k, c in problems(-3))
-        return Outcome("" if have == said else f"up to {have}")
+        single = [((k,), (c,)) for k in range(-3, 3) for c in (0, Fraction(1, 3), 1, 2)]
+        for S, cases in ((1, single), (2, problems(-3))):
+            have = max(invertible(k, c) for k, c in cases)
+            if have != said(S):
+                return Outcome(f"S = {S}: up to {have}")
+        return Outcome()
     return code
 
 
@@ -109,7 +113,11 @@ STATEMENTS = (
                  Form("λ_min(K) >= −2", number(1, -2)))),
     Statement(
         "W.Prose.uniqueness/4", "Method 4.1: why \"with the largest norm\" is needed",
-        Form("(2) has up to 5 solutions for S = 2", most(5)), checks=CHECKED,
-        mutants=(Form("up to 3", most(3)), Form("one", most(1)), Form("up to 6", most(6))),
-        note="The number 5 is that of these problems. By W.Method.4.1/4 T falls from each to the next in the order of ‖Dη‖."),
+        Form("(2) has up to 2S + 1 solutions", most(lambda S: 2 * S + 1)), checks=CHECKED,
+        mutants=(Form("up to 2S", most(lambda S: 2 * S)), Form("one", most(lambda S: 1)),
+                 Form("up to S + 2", most(lambda S: S + 2)),
+                 Form("up to 2S + 2, the degree of (5)", most(lambda S: 2 * S + 2))),
+        note="Attained for S = 1, 2. No more for any S: (5) squared and cleared of denominators is a polynomial of degree 2S + 2 "
+             "in r, with a positive leading coefficient and not positive at r = 0, so that one root at least is not positive. By "
+             "W.Method.4.1/4 T falls from each solution to the next in the order of ‖Dη‖."),
 )
