@@ -11,7 +11,7 @@ from fractions import Fraction
 from ..checks import Inequality, Outcome, claimed, mod_p, over_Q, proved_by_z3
 from ..fields import Field, dot, outer
 from ..statement import Form, Statement, Status
-from .common import entries, summary, with_norm
+from .common import Polynomial, entries, summary, with_norm
 from .equation_6 import beyond, cases
 
 
@@ -61,7 +61,7 @@ def positive(claim, partition):
         field = Field(None, 3)
         one, x, y = field.number(1), field.number(2), field.number(1)
         output = {(0, 2): x, (1, 2): one, (3,): one, (): -y}                   # variables 0 w_1, 1 b_1, 2 w_2, 3 b_2
-        L = {}
+        L: Polynomial = {}
         for (a, c), (b, e) in itertools.product(output.items(), repeat=2):
             key = tuple(sorted(a + b))
             L[key] = L.get(key, field.number(0)) + c * e / 2

@@ -157,7 +157,7 @@ STATEMENTS = (
         mutants=(Form("d S^(d−1)", passes(lambda S, d: d * S**(d - 1))), Form("S^d", passes(lambda S, d: S**d)),
                  Form("1 + S^(d−1)", passes(lambda S, d: 1 + S**(d - 1)))),
         note="Restored. Right for S >= 2 up to a factor below 2; at S = 1, where D^(d) is the Taylor term, it contradicts the row "
-             "above it, which says d: the passes of the lower orders are forgotten."),
+             "above it, which says d: the passes of the lower orders are forgotten. H̄ (d = 2) takes S + 1."),
     # ERR-NEW-w4
     Statement(
         "W.Tab.1/3", "Table 1 and Appendix A, cost of the Taylor term: each order one gradient and one dot product",
