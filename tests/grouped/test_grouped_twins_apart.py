@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from stepgauge import arrays, nets
 from stepgauge.reference import METHODS
+from stepgauge.reference.parts import cubic
 
 BITS = 300
 CLOSE = mpmath.mpf(10) ** -50
@@ -183,16 +184,61 @@ def test_cauchy_over_the_rationals():
     both("cauchy", problem, "trivial")
 
 
-@pytest.mark.parametrize(("activation", "loss"), [("tanh", "softmax_ce"), ("logistic", "bce"), ("elu", "softmax_ce"),
-                                                  ("tanh", "mse")])
+@pytest.mark.parametrize(("activation", "loss", "partition"), [
+    ("tanh", "softmax_ce", "canonical"), ("logistic", "bce", "canonical"), ("elu", "softmax_ce", "canonical"),
+    ("tanh", "mse", "trivial"), ("tanh", "mse", "canonical")])
 @pytest.mark.parametrize("positive", [True, False])
-def test_grouped_newton_to_fifty_digits(activation, loss, positive):
+def test_grouped_newton_to_fifty_digits(activation, loss, partition, positive):
     with arrays.precision(BITS):
         problem = Problem((2, 2, 2), (activation, "linear"), loss, 11, "mpf", samples=10)
-        partition = "trivial" if loss == "mse" else "canonical"
         outs = both("grouped_newton", problem, partition, lam1=Q(1, 4), lam_int=Q(3, 2), mu_g=Q(1, 2), mu_eta=Q(1, 3), tau=2,
                     positive=positive)
         assert [("e" in out) for out in outs] == [True, False, True, False, True]
-        assert all(x > 0 for out in outs if "d" in out for x in out["d"])
+        zeros = 2 if (loss, partition) == ("mse", "canonical") else 0                     # the last W and b enter half a square
+        assert all(sum(x == 0 for x in out["d"]) == zeros for out in outs if "d" in out)
         assert any(not apart.definite(out["H_bar"]) for out in outs if "H_bar" in out) or loss == "mse", "Case 2 occurs"
         assert len({mpmath.nstr(out["lam"]) for out in outs}) > 1, "the schedule acts"
+
+
+def turned(numbers):
+    """A symmetric matrix with these eigenvalues, and its eigenvectors as columns: a product of rotations."""
+    n = len(numbers)
+    V = [[mpmath.mpf(int(i == j)) for j in range(n)] for i in range(n)]
+    for i, (c, s) in zip(range(n - 1), itertools.cycle(((3, 4), (5, 12), (8, 15)))):
+        r = mpmath.sqrt(c * c + s * s)
+        for row in V:
+            row[i], row[i + 1] = (c * row[i] - s * row[i + 1]) / r, (s * row[i] + c * row[i + 1]) / r
+    return [[sum(V[i][k] * numbers[k] * V[j][k] for k in range(n)) for j in range(n)] for i in range(n)], V
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_step_sizes_carry_the_certificate_of_a_minimum(hard):
+    """(H̄ + (λ/2) r D²)e = ḡ with r = ‖De‖ and a semidefinite matrix: exactly the minimisers of T (ledger, W.Method.4.1/2)."""
+    draw = random.Random(13)
+    with arrays.precision(BITS):
+        for _ in range(30):
+            n, lam = draw.randint(1, 4), mpmath.mpf(draw.randint(1, 9)) / 4
+            eigenvalues = sorted(mpmath.mpf(draw.randint(-9, 9)) / 2 for _ in range(n))
+            if hard:
+                eigenvalues[0] = -max(map(abs, eigenvalues)) - 1
+            K, rotation = turned(eigenvalues)
+            c = [mpmath.mpf(draw.randint(-9, 9)) / (100 if hard else 2) for _ in range(n)]
+            if hard:
+                c[0] = 0 * c[0]
+            c = [sum(rotation[i][k] * c[k] for k in range(n)) for i in range(n)]
+            d = [mpmath.mpf(draw.randint(1, 9)) / 3 for _ in range(n)]
+            H = np.array([[d[i] * K[i][j] * d[j] for j in range(n)] for i in range(n)], dtype=object)
+            H = (H + H.T) / 2
+            g = np.array([x * y for x, y in zip(d, c, strict=True)], dtype=object)
+            e = cubic.step_sizes(g, H, np.array(d, dtype=object), lam)
+            r = mpmath.sqrt(sum((x * y) ** 2 for x, y in zip(d, e, strict=True)))
+            M = [[H[i, j] + (lam * r * d[i] ** 2 / 2 if i == j else 0) for j in range(n)] for i in range(n)]
+            size = max(abs(x) for x in (*H.ravel(), *(y for row in M for y in row))) * (1 + max(map(abs, e)))
+            for row, x in zip(M, g, strict=True):
+                assert abs(sum(a * b for a, b in zip(row, e, strict=True)) - x) <= CLOSE * size
+            lifted = [[M[i][j] + (CLOSE * size if i == j else 0) for j in range(n)] for i in range(n)]
+            assert apart.definite(lifted)
+            if hard:
+                lowered = [[M[i][j] - (CLOSE * size if i == j else 0) for j in range(n)] for i in range(n)]
+                assert not apart.definite(lowered), "the matrix is singular: (2) with its inverse has no such solution"
+                assert r > 0
