@@ -111,7 +111,6 @@ STATEMENTS = (
                  Form("2D²ηηᵀD²/‖Dη‖", hessian(second=2))),
         note="True, and no more than that: |η|³ has no third derivative at 0. The Hessian is not the matrix in (2), which lacks "
              "its second, semidefinite term; a stationary point with this Hessian ⪰ 0 is a local minimum at best."),
-    # ERR-63: the printed hypothesis
     Statement(
         "W.App.D/2", "Appendix D: D's diagonal",
         Form("d_s = |D^(3)_sss|^(1/3) > 0 for all s", positive(lambda cube: cube > 0, "canonical")),

@@ -83,6 +83,7 @@ STATEMENTS = (
                  Form("the positive part breaks it", kept(lambda H, g, d: max(g / H, 0)))),
         note="So does the isotropic cubic term (W.App.E/2): both compare an eigenvalue of H̄, whose unit is that of α⁴, with a "
              "number."),
+    # ERR-NEW-w5
     Statement(
         "W.Prose.invariance/3", "beside Section 4.3: \"due to our choice to keep only the diagonal coefficients\"",
         Form("D^(3)[η, η, η] with all its entries is invariant as well", full_cubic()),
