@@ -103,7 +103,8 @@ class State(NamedTuple):
 class Trace(NamedTuple):
     """Every intermediate in the order of computation: g, u and theta one array a tensor, the others one array.
 
-    g_bar (S,), H_bar (S, S), D3_diag (S,), d (S,), e (S,): None in a step that goes on with the η it has. eta (S,).
+    g_bar (S,), H_bar (S, S), D3_diag (S,), d (S,), e (S,): None in a step that goes on with the η it has; d also where λ_int = 0, since
+    nothing is weighed by it then. eta (S,).
     """
 
     g: tuple[Array, ...]
@@ -154,8 +155,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     if t % hyper.tau == 0:                                                                                          # W1.4
         sample = second_sample(batch)                                                                               # W1.5
         g_bar, H_bar, D3_diag = taylor.summaries(model, params, sample, nets.layers(u, params), partition)          # W1.6
-        d = xp.root(abs(D3_diag), 3) if hyper.lam_int else xp.zeros_like(D3_diag)                                   # W§4.2
-        e = cubic.step_sizes(g_bar, H_bar, d, hyper.lam_int)                                                        # W(2)
+        d = xp.root(abs(D3_diag), 3) if hyper.lam_int else None                                                     # W§4.2
+        e = cubic.step_sizes(g_bar, H_bar, 0 * D3_diag if d is None else d, hyper.lam_int)                          # W(2)
         eta = momentum(mu_eta, eta, xp.maximum(e, xp.zeros(())) if hyper.positive else e, t)                        # W1.7
     theta = tuple(theta_i - state.lam * (eta_i * u_i) for theta_i, eta_i, u_i
                   in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), u, strict=True))              # W1.8

@@ -65,10 +65,9 @@ def _smaller(case: Case, step: int) -> Iterator[Case]:
         if len(batches) > 1:
             yield replace(case, batches=batches[:k] + batches[k + 1:])
     N = max(len(batch.x) for batch in (*batches, *batches_of(case.data)))
-    for n in dict.fromkeys((1, 2, N // 2, N - 1)):
-        if 0 < n < N:
-            yield replace(case, batches=tuple(_first(batch, n) for batch in batches),
-                          data=tuple(_first(batch, n) for batch in batches_of(case.data)))
+    for n in _below(N):
+        yield replace(case, batches=tuple(_first(batch, n) for batch in batches),
+                      data=tuple(_first(batch, n) for batch in batches_of(case.data)))
     for widths in _narrower(case):
         yield _narrow(case, widths)
 
@@ -87,27 +86,30 @@ def widths_of(case: Case) -> tuple[int, ...]:
     """d_0, d_1, …, d_L of a multilayer perceptron; () of other nets."""
     if any(not isinstance(record, Dense | Act) for record in case.model.layers):
         return ()
-    return (*case.model.input_shape, *(layer.b.shape[0] for layer in case.params))
+    return (*case.model.input_shape, *(layer[1].shape[0] for layer in case.params))
 
 
 def _narrower(case: Case) -> Iterator[tuple[int, ...]]:
     widths = widths_of(case)
     most = max(widths, default=0)
-    for d in dict.fromkeys((1, 2, most // 2, most - 1)):
-        if 0 < d < most:
-            yield tuple(min(d, width) for width in widths)
+    for d in _below(most):
+        yield tuple(min(d, width) for width in widths)
     for l, width in enumerate(widths):
-        for d in dict.fromkeys((1, 2, width // 2, width - 1)):
-            if 0 < d < width:
-                yield (*widths[:l], d, *widths[l + 1:])
+        for d in _below(width):
+            yield (*widths[:l], d, *widths[l + 1:])
+
+
+def _below(n: int) -> list[int]:
+    """Smaller positive numbers than n, the boldest first."""
+    return [d for d in dict.fromkeys((1, 2, n // 2, n - 1)) if 0 < d < n]
 
 
 def _narrow(case: Case, widths: tuple[int, ...]) -> Case:
     """The multilayer perceptron cut down to these widths, with the first rows and columns of its arrays."""
     left = iter(widths[1:])
     records = tuple(Dense(next(left)) if isinstance(record, Dense) else record for record in case.model.layers)
-    params = tuple(nets.Layer(layer.W[:d_out, :d_in], layer.b[:d_out])
-                   for layer, d_in, d_out in zip(case.params, widths, widths[1:], strict=False))
+    params = tuple(nets.Layer(W[:d_out, :d_in], b[:d_out])
+                   for (W, b), d_in, d_out in zip(case.params, widths, widths[1:], strict=False))
 
     def targets(y: Any) -> Any:
         return y if y is None or y.ndim == 1 else y[:, :widths[-1]]

@@ -122,7 +122,6 @@ def automatic(case, slip=None):
                 D3 = D3 / 6
             d = np.cbrt(np.abs(D3))
             lam_int = hyper.lam_int * (2 if slip == "cubic weight" else 1)
-            d = d if hyper.lam_int else 0 * d
             e = cubic_step(-g_bar if slip == "sign of g" else g_bar, H_bar, d, lam_int).astype(dtype)
             kept = np.maximum(e, 0) if hyper.positive and slip not in ("no positive part", "positive part last") else e
             mu = one(hyper.mu_eta)

@@ -214,13 +214,11 @@ def pair_sequences(draw: Draw) -> tuple[Any, ...]:
 def memories(draw: Draw) -> tuple[Any, ...]:
     """(S, Y, X, h): 0 to 3 pairs with sᵀy > 0 as columns (n, m), X (n, d), h > 0."""
     n, d = draw(st.sampled_from([(2, 1), (3, 2), (2, 3), (1, 2), (4, 1)]))
-    S, Y = [], []
+    S = Y = identity(n)[:, :0]
     for _ in range(draw(st.sampled_from([2, 3, 1, 0]))):
         s, across = draw(nonzero_vectors(n)), draw(arrays(n))
-        S.append(s)
-        Y.append(draw(positives()) * s + across - (across @ s) / (s @ s) * s)
-    empty = identity(n)[:, :0]
-    S, Y = (np.stack(columns, axis=1) if columns else empty for columns in (S, Y))
+        y = draw(positives()) * s + across - (across @ s) / (s @ s) * s
+        S, Y = np.column_stack([S, s]), np.column_stack([Y, y])
     return S, Y, draw(arrays(n, d)), draw(positives())
 
 
