@@ -103,8 +103,8 @@ class State(NamedTuple):
 class Trace(NamedTuple):
     """Every intermediate in the order of computation: g, u and theta one array a tensor, the others one array.
 
-    g_bar (S,), H_bar (S, S), D3_diag (S,), d (S,), e (S,): None in a step that goes on with the η it has; d also where λ_int = 0, since
-    nothing is weighed by it then. eta (S,).
+    g_bar (S,), H_bar (S, S), D3_diag (S,), d (S,), e (S,): None in a step that goes on with the η it has; d also where λ_int = 0,
+    since nothing is weighed by it then. eta (S,).
     """
 
     g: tuple[Array, ...]

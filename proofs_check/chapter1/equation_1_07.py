@@ -341,7 +341,6 @@ STATEMENTS = (
         note="∇LᵀG⁻¹∇L > 0. A singular G has no inverse, and in its null space no descent (5.2.2 adds that); an estimate of ∇L "
              "may be turned beyond 90°.",
     ),
-    # ERR-NEW-e3
     Statement(
         "R.Prose.1.psd/5", "Section 1.2.2",
         Form("G approximates the Hessian well, especially near the optimal point", near_optimum(1)),
@@ -351,5 +350,6 @@ STATEMENTS = (
                  Form("with residual 1/2", near_optimum(Q(1, 2)))),
         note="H − G = Σ_j [∂l/∂ŷ]_j ∇²ŷ_j vanishes with the residuals, as the text goes on to say; an optimum of L may leave "
              "them large.",
+             errata=(77,),
     ),
 )

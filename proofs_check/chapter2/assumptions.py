@@ -130,7 +130,6 @@ STATEMENTS = (
         mutants=(Form("ψ″ ≤ 0", curvature(0)), Form("ψ″ ≥ −1/17", curvature(below=17)),
                  Form("ψ″ ≥ −1/100", curvature(below=100))),
         note="ψ″ ≥ −1/16, its minimum at h = 1; ψ is even."),
-    # ERR-NEW-b3
     Statement(
         "R.As.1/2", "Section 2.7, Assumption 1, of the networks of Section 2.2",
         Form("∇f is globally L-Lipschitz for a net with a hidden layer; shown for L = 10⁹, any other goes the same way",
@@ -143,7 +142,7 @@ STATEMENTS = (
         note="∂²f/∂b_1² contains w_2²φ′(h_2)²φ′(h_1)², and b_2 can hold h_2 where φ′ is not small. So Theorem 2 (and "
         "Theorem 4, "
              "which has the "
-             "same assumption) is about nets of one layer, or needs iterates that stay bounded."),
+             "same assumption) is about nets of one layer, or needs iterates that stay bounded.", errata=(68,)),
     Statement(
         "R.As.2", "Section 2.7",
         Form("batches drawn with replacement from finite data: E∇f̂ = ∇f, variance ≤ σ² = 2 for a softsign unit",

@@ -233,7 +233,6 @@ STATEMENTS = (
         Form("h_0 = 1, h_i = μ̂h_{i−1} + 1/μ₂ gives h_p = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂", geometric()),
         checks=(checks.over_Q((3, 8)), checks.mod_p(lambda n: 2 * n + 2)),
         mutants=(Form("μ̂^(p+1)", geometric(shift=1)), Form("2/μ₂", geometric(z=2)), Form("h_0 = 2", geometric(start=2)))),
-    # ERR-NEW-b1
     Statement(
         "R.Lem.2/8", "Section 2.7, Lemma 2: \"There exist two positive constants\"",
         Form("some κ_g > 0 bounds H_g(k) from below for all k; shown for κ_g = 10^(−100), any other goes the same way",
@@ -245,7 +244,7 @@ STATEMENTS = (
         hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the "
         "run is a "
                                                                         "tie"),
-        repaired=Form("H_g(k) ≥ (1 + 1/μ₁)^(−k)", lasting(lambda k: Q(1, 6**k))), errata=(31, 33),
+        repaired=Form("H_g(k) ≥ (1 + 1/μ₁)^(−k)", lasting(lambda k: Q(1, 6**k))), errata=(31, 33, 66),
         note="Where sᵀy < 0 the damped pair is s̃ = μ₁H_g y, and in one dimension the newest pair is all of H_g: so H_g(k) = "
              "μ₁^k, for "
              "every p. In floats rounding decides the ties (ERR-33), and those that pass shrink H_g all the same."),

@@ -54,7 +54,6 @@ def stays(floor: Callable[[int], Any]) -> Callable[[], Outcome]:
 
 
 STATEMENTS = (
-    # ERR-NEW-b1
     Statement(
         "R.Lem.3", "Section 2.7",
         Form("some κ > 0 has H_k ⪰ κI for all k in Algorithm 5; shown for κ = 10^(−100), any other goes the same way",
@@ -65,7 +64,7 @@ STATEMENTS = (
         hypotheses=("Assumption 3",),
         repaired=Form("H_(k+1) ⪰ (1 + φ²d + λ_A)^(−1) (1 + 1/μ₁)^(−k) I; with constants for all k where R.Lem.2 as repaired "
                       "gives them",
-                      stays(lambda k: Q(2, 5) / 6**k)), errata=(31, 32),
+                      stays(lambda k: Q(2, 5) / 6**k)), errata=(31, 32, 66),
         note="Falls with Lemma 2. What it says of products is right: R.Lem.3/1 and /2 with κ = min_l κ_a κ_g, κ̄ = max_l κ̄_a "
              "κ̄_g."),
     Statement(

@@ -161,7 +161,6 @@ def tanh_in_floats(form: Bound) -> Finding | None:
 PRINTED = "(2L(M_f − f^low)κ̄²/κ²) N^(β−1) + σ²/((1 − β)m) (N^−β − N^−1)"
 
 STATEMENTS = (
-    # ERR-NEW-b1
     Statement(
         "R.Thm.2", "Section 2.7",
         Form(f"for Algorithm 5 with α_k = κ/(Lκ̄²) k^−β, β in (1/2, 1): (1/N) Σ_(k ≤ N) E‖∇f(θ_k)‖² ≤ {PRINTED}",
@@ -179,5 +178,5 @@ STATEMENTS = (
              "step of its derivation does not (R.Thm.2/5). For Algorithm 5 with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ Assumption 4 "
              "holds "
              "with "
-             "the constants of R.Lem.1 and R.Lem.2."),
+             "the constants of R.Lem.1 and R.Lem.2.", errata=(66,)),
 )

@@ -232,7 +232,6 @@ STATEMENTS = (
                  Form("for every α_k > 0", halved(without="low - L high² a >= 0"))),
         sharpness=(attained_at(1, 1, 1, 1),),
         note="Attained by k = 1 alone: α_k = k^−β κ/(Lκ̄²) leaves α_kκ(1 − k^−β/2), which R.Thm.2/8 needs."),
-    # ERR-NEW-b2
     Statement(
         "R.Thm.2/3", "Section 2.7, Theorem 2: M_f",
         Form("M_f depends only on f; shown for M_f = 10⁶, as for any other", of_the_start(lambda f_1, rv, beta: arb(10**6))),
@@ -246,7 +245,7 @@ STATEMENTS = (
         "as for "
              "bounded "
              "losses, its supremum is one that does not. The repaired one adds up R.Thm.2/1 and /2: Σ α_k² < ∞ is why β > "
-             "1/2."),
+             "1/2.", errata=(67,)),
     Statement(
         "R.Thm.2/4", "behind Theorem 2: summation by parts",
         Form("Σ w_k(F_k − F_(k+1)) = w_1F_1 + Σ_(k ≥ 2) (w_k − w_(k−1)) F_k − w_NF_(N+1), hence ≤ w_N max F for growing w_k = "

@@ -87,7 +87,6 @@ STATEMENTS = (
         sharpness=(on("hessian", attained_at("1/2")),),
         note="Satisfied by one layer with a smooth loss of bounded curvature, behind a smooth bounded activation or none: the "
              "Hessian is E σ(1 − σ)āāᵀ. By no net with two layers (part 1), nor with ReLU, which is not C¹."),
-    # ERR-NEW-c1
     Statement(
         "R.As.5/1", "Section 3.1: convergence \"under relatively mild conditions\"",
         Form("nets of two layers satisfy Assumption 5: tanh, cross entropy", {"two layers": two_layers("tanh, cross entropy")}),
@@ -96,5 +95,5 @@ STATEMENTS = (
         mutants=tuple(Form(name, {"two layers": two_layers(name)}) for name in TWO_LAYERS if name != "tanh, cross entropy"),
         repaired=Form("nets of one layer do: logistic regression, whose Hessian is at most ¼ E āāᵀ", {"hessian": curvature()}),
         note="Bounded activations do not help, since the outer weight multiplies the inner derivative. On a bounded set of "
-             "parameters the assumption holds, but nothing keeps the iterates of Algorithm 10 in one."),
+             "parameters the assumption holds, but nothing keeps the iterates of Algorithm 10 in one.", errata=(68,)),
 )

@@ -77,7 +77,6 @@ STATEMENTS = (
         (12, "s_G = E_n[mean of h⁺ − h]", "s", "A mean of products is not the product of means, again (3.5); ȳ = Ḡs̄ holds where "
          "either factor is constant. What y_t is at one position is part 1."),
         (13, "y_G = E_n[mean of 𝒟h⁺ − 𝒟h]", "G", "In front of a batch normalisation y_G is 0 whatever G is (ERR-35)."))),
-    # ERR-NEW-c3
     Statement(
         "R.Eq.3.12/1", "Section 3.3.2, above (3.12)",
         Form("for fixed n and t, (h_t⁺ − h_t, 𝒟h_t⁺ − 𝒟h_t) is the pair for G_tt, + after a step of the parameters",
@@ -88,5 +87,5 @@ STATEMENTS = (
                  Form("both", pair_of_one(others=True, coupled=True))),
         repaired=Form("… of this layer's parameters alone, where G_tt′ = 0 and the loss is quadratic in h_t", pair_of_one()),
         note="All layers step before line 13: y_t contains what later layers' steps change, even where h_t stands still (s = 0, y "
-             "≠ 0), and G_tt′s_t′ of other positions."),
+             "≠ 0), and G_tt′s_t′ of other positions.", errata=(70,)),
 )

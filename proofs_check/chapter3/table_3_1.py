@@ -121,7 +121,6 @@ STATEMENTS = (
         note="Every term is counted, every counted one bounded, and the Totals add up. Constants: K-BFGS 1 for A and G, KFAC 2 "
              "(factors and inverses), K-BFGS(L) 2pI: more than I² where I < 2p. Adam's Total has the factor 2. The inputs a of a "
              "pass, m|𝒯|J|Δ| where patches are formed, are left out."),
-    # ERR-NEW-c2
     Statement(
         "R.Tab.3.2", "Section 3.5",
         Form("O(·) of a step: additional pass, curvature, step ΔW", table(WORK, PRINTED_WORK)), checks=(COUNTED,),
@@ -132,7 +131,7 @@ STATEMENTS = (
                  Form("Adam's step: I J²", table(WORK, PRINTED_WORK, **other("Adam", "step", I * J**2, WITH_MEMORY)))),
         repaired=Form("K-BFGS(L): curvature with (p²I + p³)/T, step with p²J|Δ| + p²I + p³; or as printed for p <= min(I, J|Δ|) "
                       "where SᵀY and YᵀY are kept", table(WORK, PRINTED_WORK, other=WITH_MEMORY)),
-        errata=(30,),
+        errata=(30, 69),
         note="All other rows are right, every term counted. In the step of K-BFGS(L) two triangular solves and a product of (p, p) "
              "with (p, J|Δ| + 1) take p²J|Δ|, whatever is kept: more than the printed pIJ|Δ| where I < p, as in all layers of "
              "ResNet32 with the thesis' p = 100."),

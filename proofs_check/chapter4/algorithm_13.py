@@ -98,13 +98,12 @@ STATEMENTS = (
               checks=(claimed(Status.EXACT_Q, "all draws of two examples"),),
               repaired=Form("from m times its contraction, or from single examples", averaged(2)),
               mutants=(Form("m²", averaged(4)),), pinned="one factor", errata=(47,)),
-    # ERR-NEW-d1
     Statement("R.Alg.13/2", "lines 6 to 8", Form("compute the inverses of U_1, …, U_k, determined from G_l", singular(False)),
               checks=(claimed(Status.EXACT_Q, "one random tensor of each of four shapes"),),
               repaired=Form("the inverses of U_i + εI, as Algorithm 15 does", singular(True)),
               pinned="ranks",
               note="From one averaged tensor G⁽ⁱ⁾ has rank at most ∏_{j≠i} d_j: 1 for a vector, so that every bias with two "
-                   "entries or more has a singular U_1, and every matrix that is not square one singular factor."),
+                   "entries or more has a singular U_1, and every matrix that is not square one singular factor.", errata=(71,)),
     Statement("R.Alg.14", "Section 4.4", Form("every name is given or computed before it is used",
                                               dataflow("data m t alpha eps θ model", (), IDEAL)), checks=(FLOW,),
               mutants=(Form("without line 4", dataflow("data m t alpha eps θ model", (), lacking(IDEAL, 4))),

@@ -143,12 +143,11 @@ STATEMENTS = (
                                                                                                                   10**6)),
                        Form("‖F‖ ≤ ‖x‖²/2", fisher_bounded(one_layer, 1, Fraction(3)))),
               note="With softmax or sigmoid outputs F = E[JᵀH_lJ] with ‖H_l‖ ≤ 1 and J = x of one layer."),
-    # ERR-NEW-d2
     Statement("R.As.10/1", "Section 4.4, below Assumption 10",
               Form("a mild assumption for reasonable models: two linear layers, ‖F‖ ≤ 10⁶", fisher_bounded(two_layers, 2, 10**6)),
               checks=(claimed(Status.EXACT_Q, "seven points, the bound is as good as any"),),
               repaired=Form("‖F‖ bounded on every bounded set, here |w_i| ≤ 1000: 4·10⁶", fisher_bounded(two_layers, 2, 4 * 10**6)),
               pinned="a bound that no number gives",
               note="F contains (w_2x)²: with two trainable layers F grows without bound on ℝⁿ, as Lipschitz constants do "
-                   "(Assumption 8). What the proof needs holds on bounded sets, and along a run that stays in one."),
+                   "(Assumption 8). What the proof needs holds on bounded sets, and along a run that stays in one.", errata=(72,)),
 )

@@ -205,7 +205,6 @@ STATEMENTS = (
               mutants=(Form("the same", momentum_ratio(1)), Form("1 − μ times", momentum_ratio(Fraction(1, 10))),
                        Form("(1 − μ)⁻² times", momentum_ratio(100))),
               note="A learning rate is not carried over: TNT's p is ten times as long (as ERR-41 between Chapters 2 and 3)."),
-    # ERR-NEW-d5
     Statement(f"{ROOM}/8", "Tables 4.3 to 4.6 and 4.7.2", Form("the best hyper-parameters are points of the grids", in_the_grids()),
               checks=(claimed(Status.EXACT_Q, "each entry looked up"),),
               repaired=Form("but for eight entries, seven of them with a value beyond the grid's end", in_the_grids(but=OUTSIDE)),

@@ -246,7 +246,6 @@ STATEMENTS = (
                        Form("O(Σd_i³/T_2)", order_of_time("Shampoo", lambda _, m, T_1, T_2, d: sum(x**3 for x in d) / T_2))),
               note="A root counts as one inverse here; the coupled Newton iteration takes 3 to 5 products in each of up to 100 "
                    "iterations."),
-    # ERR-NEW-d4
     Statement("R.Tab.4.1/4", "Section 4.6, on any tensor",
               Form("SGD O(m∏d_i), TNT's extra pass O(m∏d_i/T_1): with 64 positions of a convolution",
                    order_of_time("TNT", positions=64)),
@@ -255,7 +254,7 @@ STATEMENTS = (
               mutants=(Form("m√|𝒯|", order_of_time("TNT", lambda _, m, T_1, T_2, d: printed_time("TNT", 8 * m, T_1, T_2, d),
                                                    positions=64)),),
               pinned="one factor",
-              note="A filter is applied at every position, as Chapter 3 counts it; dense layers have |𝒯| = 1."),
+              note="A filter is applied at every position, as Chapter 3 counts it; dense layers have |𝒯| = 1.", errata=(74,)),
     Statement("R.Tab.4.1/5", "Section 4.6, third paragraph", Form("d_i = d, 3 ≤ k ≪ d: kd² entries, less than Adam's diagonal",
                                                                   below_adam("none")), checks=(COUNT,),
               mutants=(Form("with the momentum", below_adam("mine")), Form("for d = 3", below_adam("none", 3)),

@@ -315,7 +315,6 @@ def rate_point(rng):
 
 
 STATEMENTS = (
-    # ERR-NEW-d3
     Statement("R.Thm.5", "Section 4.4",
               Form("(1/N) Σ_t E‖∇ℒ(θ_t)‖² ≤ (2L(M − ℒ^low)κ̄²/κ̲²) N^(β−1) + (σ²/((1−β)m)) (N^(−β) − N^(−1)), M > 0 depending "
                    "only on ℒ", only_of_the_loss()),
@@ -334,7 +333,7 @@ STATEMENTS = (
                        Form("M = 1", theorem(M=lambda *_: 1.0))), long=True,
               note="Proved by its parts: /2 the constants, /3 the descent, /6 the telescope, /8 and /9 the last term, whose "
                    "evident derivation (/5) fails. M cannot depend on ℒ alone where ℒ is unbounded: the start and the noise "
-                   "enter."),
+                   "enter.", errata=(73,)),
     Statement("R.Thm.5/1", "proof: the pre-conditioning matrix H = F_TNT⁻¹, by Proposition 1; AS.4",
               Form("line 5's p_t is F_TNT⁻¹ vec(∇̄ℒ_t)", direction()), checks=(over_Q(), mod_p(lambda n: 100)),
               mutants=(Form("without inverses", direction(inverse=False)),

@@ -121,7 +121,6 @@ STATEMENTS = (
         sharpness=(attained_at("1/3"),),
         note="The nets of `runs` with a bell satisfy both assumptions for all θ with these constants.",
     ),
-    # ERR-NEW-e4
     Statement(
         "R.As.12", "Section 5.6, Assumption 12",
         Form("‖∇²f(θ)‖ <= β₁: nets of any number of layers have such a β₁", curvatures("Hessian", layers=2)),
@@ -131,6 +130,7 @@ STATEMENTS = (
         repaired=Form("nets of one layer with φ′, residual · φ″ bounded have one, for every θ; deeper smooth ones on bounded sets",
                       curvatures("Hessian")),
         note="Linear, logistic and softmax regression satisfy it.",
+        errata=(78,),
     ),
     Statement(
         "R.As.12/1", "a net that satisfies it",

@@ -260,7 +260,6 @@ STATEMENTS = (
         note="(5.12) is the error itself. The rule drops λ_LM for all ρ_t > 1 − ε, also where the model is far too cautious; "
              "that is a choice, not a sign of a good model.",
     ),
-    # ERR-NEW-e1
     Statement(
         "R.Eq.5.5/2", "Section 5.2.3",
         Form("λ_t = λ_LM + τ >= τ > 0 for all t, with drop < 1 < boost", kept_positive(RULE_PRINTED)),
@@ -272,6 +271,7 @@ STATEMENTS = (
         repaired=Form("λ_t >= τ for λ_LM⁽⁰⁾ > 0 and 0 < drop < 1 < boost", kept_positive(RULE_PRINTED | DROP)),
         note="λ_LM = 4, drop = −1/32, τ = 1/8 gives λ = 0. drop = 0 keeps λ_t >= τ, but no boost moves λ_LM from 0 any more "
              "(R.Thm.6).",
+             errata=(75,),
     ),
     Statement(
         "R.Eq.5.5/3", "Section 5.2.3",

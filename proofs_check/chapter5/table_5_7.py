@@ -134,7 +134,6 @@ STATEMENTS = (
         note="An iteration of conjugate gradients. H_i times a vector has to take O(m_L), as it does for the losses of 1.2.2; "
              "a full H_i adds N_2m_L², which n does not bound where the last layer is the widest.",
     ),
-    # ERR-NEW-e2
     Statement(
         "R.Tab.5.7/4", "Section 5.7, KFAC",
         Form("O(Σ_l m_l³ + N_2 Σ_l m_l²), l = 1, …, L", costs(KFAC, kfac(False))),
@@ -145,6 +144,7 @@ STATEMENTS = (
         repaired=Form("the same with l = 0, …, L", costs(KFAC, kfac(True))),
         note="The first layer's factor is (m_0 + 1) × (m_0 + 1): for MNIST m_0 = 784 is the largest of all. Products with the "
              "two inverses are bounded by the cubes.",
+             errata=(76,),
     ),
     Statement(
         "R.Tab.5.7/5", "Section 5.4.7, cost of the shortcut",

@@ -227,7 +227,6 @@ def descends(*broken):
 EXACT_RUNS = ("runs over ℚ of nets of one layer with known β, β₁, linear and 1/(1 + h²), Gauss-Newton and Fisher: 6 of up to 60 "
               "steps and a hunt with 40 random nets and rules; most round θ to multiples of 2⁻⁶⁰ between the exact steps")
 STATEMENTS = (
-    # ERR-NEW-e1
     Statement(
         "R.Thm.6", "Section 5.6, Theorem 6",
         Form("lim ‖g_t‖ = 0, for 0 < η < ε < 1/2, τ > 0, drop < 1 < boost and any λ_LM⁽⁰⁾", descends("λ_LM = 0", "drop = 0")),
@@ -238,6 +237,7 @@ STATEMENTS = (
         repaired=Form("lim ‖g_t‖ = 0, where in addition λ_LM⁽⁰⁾ > 0 and 0 < drop (and B_t ⪰ 0 as in 5.2.2)", descends()),
         note="What the text leaves open admits λ_LM = 0, which no boost changes: f = ½b², Fisher, b = 1/8, τ = 1/8 is refused "
              "for ever. With λ_LM⁽⁰⁾, drop > 0 every step of the proof holds (below); 5.8 sets 1 and 0.99.",
+             errata=(75,),
     ),
     Statement(
         "R.Thm.6/1", WHERE + ", after (5.13)",
@@ -297,7 +297,6 @@ STATEMENTS = (
         note="Printed with g_t for g_tᵀ. The first inequality is Cauchy's and Schwarz's; both are equalities for g_t in the "
              "eigenspace of β at λ_t = Λ₁.",
     ),
-    # ERR-NEW-e1
     Statement(
         "R.Thm.6/5", WHERE + ", after (5.14)",
         Form("|T_1| = ∞: if all steps from T on are refused, λ_t → ∞", refused("λ_LM = 0", "drop = 0")),
@@ -307,6 +306,7 @@ STATEMENTS = (
         repaired=Form("|T_1| = ∞ where λ_LM⁽⁰⁾ > 0 and drop > 0", refused()),
         hypotheses=("ρ_t < η < ε boosts λ_LM",),
         note="λ_LM⁽⁰⁾ · boostᵏ → ∞ needs λ_LM⁽⁰⁾ > 0. At most log(Λ/λ_LM)/log(boost) + 1 steps in a row are refused.",
+        errata=(75,),
     ),
     Statement(
         "R.Thm.6/6", WHERE + ", end",

@@ -154,7 +154,6 @@ STATEMENTS = (
         mutants=(Form("ũ = u", step(direction=0)), Form("η̃ = A⁻¹η", step(eta_power=-1)),
                  Form("φ without its offset", step(beta_lost=True))),
         hypotheses=("Assumption E.1: ũ_t = Ju_t", "η̃ = A⁻²η")),
-    # ERR-NEW-w3
     Statement(
         "W.App.E/4", "Section 4.3: \"invariant by affine reparameterization of the sub-vectors\"; Appendix E: φ \"affine on each "
                      "subset\", \"therefore\" with the Jacobian Diag(α_s)",
@@ -166,7 +165,7 @@ STATEMENTS = (
                  Form("J_s a shear", blocks("sheared"))),
         note="An affine map of a subset has any invertible matrix for Jacobian. The text's proof is for scalings and holds for "
              "scaled rotations, and for no other J_s: the step moves θ_s along J_sJ_sᵀg_s, which is parallel to every g_s only if "
-             "J_sJ_sᵀ is a multiple of Id."),
+             "J_sJ_sᵀ is a multiple of Id.", errata=(81,)),
     Statement(
         "W.App.E/5", "Assumption E.1",
         Form("ũ_t = Ju_t for u_t = Σ_k c_{t,k} g_k", assumption(combination)), checks=(over_Q(), mod_p(lambda n: 20)),

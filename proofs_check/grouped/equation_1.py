@@ -66,7 +66,6 @@ STATEMENTS = (
                  Form("H̄ = I_{S:P}U² H U² I_{P:S}", step(left=2, right=2))),
         hypotheses=("θ_{t+1} = θ_t − U_t I_{P:S} η", "H̄ is invertible"), errata=(26,),
         note="Restored; exact for a quadratic loss, and for others with the remainder of Taylor's theorem."),
-    # ERR-NEW-w1
     Statement(
         "W.Eq.1/2", "Section 4.1: \"we minimize\" Δ₂, \"which gives\" (1)",
         Form("H̄ invertible ⇒ Δ₂(η* + e) >= Δ₂(η*) for all e", minimal(INVERTIBLE)), checks=MINIMAL,
@@ -77,5 +76,5 @@ STATEMENTS = (
                      DEFINITE, lambda a, b, c, e1, e2: (a - 1) * e1 * e1 + 2 * b * e1 * e2 + (c - 1) * e2 * e2))),
         note="Where H̄ has a negative eigenvalue Δ₂ has no minimum and (1) is its saddle point, where it has no positive one its "
              "maximum: for S = 1, H̄ = −1, ḡ = 1 the step η* = −1 raises Δ₂ from 0 to ½, although the smallest step forward lowers "
-             "it. A singular H̄ that is positive semidefinite has minima where ḡ lies in its range."),
+             "it. A singular H̄ that is positive semidefinite has minima where ḡ lies in its range.", errata=(79,)),
 )

@@ -95,7 +95,6 @@ STATEMENTS = (
                  Form("‖Dη‖² for ‖Dη‖", gradient(norm=2))),
         note="T is restored from (2) and the text: 1/6 is what makes λ/2 in (2), and for S = 1, λ_int = 1 the cubic term is "
              "|D^(3)||η|³/3!."),
-    # ERR-NEW-w2
     Statement(
         "W.Eq.2/2", "Section 4.2: minimising T \"is equivalent to finding a solution\" of (2)",
         Form("η minimises T ⇔ η = (H̄ + (λ_int/2)‖Dη‖D²)⁻¹ḡ", minimisers(inverse_form)),
@@ -106,10 +105,9 @@ STATEMENTS = (
                  Form("with H̄ + λ_int‖Dη‖D² ⪰ 0, the Hessian's bound", minimisers(
                      lambda H, g, d, x, r: definite_form(H, g, d, x, r, factor=2))),
                  Form("with H̄ ⪰ 0", minimisers(lambda H, g, d, x, r: definite_form(H, g, d, x, r, factor=0)))),
-        hypotheses=("\"Under conditions detailed in Appendix D\": λ_int > 0, d_s > 0",), errata=(27,),
+        hypotheses=("\"Under conditions detailed in Appendix D\": λ_int > 0, d_s > 0",), errata=(27, 80),
         note="Both directions fail. H̄ = −1, ḡ = 0, D = 1, λ_int = 2: η = 0 is the only solution of (2) and the maximum of T, "
              "whose minima ±1 make the matrix singular. And a solution may be any stationary point."),
-    # ERR-NEW-w6
     Statement(
         "W.Eq.2/3", "Section 4.2: the update \"remains in an area … where the cubic term … is negligible\"",
         Form("(1/6)‖Dη‖³ bounds the cubic term (1/6)|D^(3)[η, η, η]| of Taylor's expansion", bounded(STRAIGHT + CROSSED)),
@@ -119,5 +117,5 @@ STATEMENTS = (
                  Form("1000 ‖Dη‖³ bounds it", bounded(CROSSED, 1000)),
                  Form("with 1/7 for 1/6, without cross-derivatives", bounded(STRAIGHT, Fraction(6, 7)))),
         note="Σ d_s³|η_s|³ <= ‖Dη‖³. Cross-derivatives are discarded: L = −x − y + ½(x² + y²) + 100x²y at 0 has D = 0, so that u = "
-             "g gives η = (1, 1) whatever λ_int is; Δ₂ = −1, and L rises by 99."),
+             "g gives η = (1, 1) whatever λ_int is; Δ₂ = −1, and L rises by 99.", errata=(84,)),
 )

@@ -22,7 +22,6 @@ def stationary(matrix_inverted, weight=1, power=2):
 
 
 STATEMENTS = (
-    # ERR-NEW-w2
     Statement(
         "W.Eq.3", "Appendix D",
         Form("∇T(η) = 0 ⇔ η = (H̄ + (λ_int/2)‖Dη‖D²)⁻¹ḡ", stationary(matrix_inverted=True)),
@@ -32,5 +31,5 @@ STATEMENTS = (
                  Form("without the cubic term", stationary(False, weight=0))),
         note="Restored with the inverse that (2) has. The matrix is invertible at every η where H̄ is positive definite (Case 1) "
              "and for η in C (Case 2); elsewhere stationary points may be lost, the minimisers of the hard case among them. That "
-             "the left side of the repaired form is the gradient is W.Eq.2/1."),
+             "the left side of the repaired form is the gradient is W.Eq.2/1.", errata=(80,)),
 )

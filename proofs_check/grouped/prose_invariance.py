@@ -83,7 +83,6 @@ STATEMENTS = (
                  Form("the positive part breaks it", kept(lambda H, g, d: max(g / H, 0)))),
         note="So does the isotropic cubic term (W.App.E/2): both compare an eigenvalue of H̄, whose unit is that of α⁴, with a "
              "number."),
-    # ERR-NEW-w5
     Statement(
         "W.Prose.invariance/3", "beside Section 4.3: \"due to our choice to keep only the diagonal coefficients\"",
         Form("D^(3)[η, η, η] with all its entries is invariant as well", full_cubic()),
@@ -91,5 +90,5 @@ STATEMENTS = (
         mutants=(Form("under η̃ = η", full_cubic(power=0)), Form("under η̃ = A⁻¹η", full_cubic(power=1)),
                  Form("under η̃ = A⁻³η", full_cubic(power=3))),
         note="And so is Σ|D^(3)_ijk η_i η_j η_k|, which bounds the cubic term from above, as ‖Dη‖³ does not. Invariance is no "
-             "reason to leave out the cross-derivatives; their cost (S² passes) and the scalar equation (5) are."),
+             "reason to leave out the cross-derivatives; their cost (S² passes) and the scalar equation (5) are.", errata=(83,)),
 )

@@ -75,7 +75,6 @@ STATEMENTS = (
         errata=(64,),
         note="Appendix C has the condition, Section 4.3 does not. At a zero coordinate H̄ has a row of zeros. Method 4.1 alone: "
              "Algorithm 1, with its positive part, is not Newton's method, see W.Alg.1/4."),
-    # ERR-NEW-w1
     Statement(
         "W.Prose.special-cases/2", "Section 4.3, \"and Cauchy's steepest descent\"",
         Form("λ_int = 0, S = 1 ⇒ the step to the minimum along −g_t, zeros in g_t or not",
@@ -86,5 +85,5 @@ STATEMENTS = (
                  Form("⇔ every coordinate of g_t is nonzero", cauchy(lambda H, g: no_zero(g), indefinite=True)),
                  Form("⇔ g_tᵀH_tg_t > 1", cauchy(lambda H, g: (g.transpose() * H * g)[0, 0] > 1, indefinite=True))),
         note="A coordinate of g_t that is 0 does no harm. gᵀHg = 0 divides by 0, at g_t = 0 as well; gᵀHg < 0 steps to the maximum "
-             "along g_t, uphill."),
+             "along g_t, uphill.", errata=(79,)),
 )

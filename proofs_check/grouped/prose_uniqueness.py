@@ -84,7 +84,6 @@ CHECKED = (claimed(Status.EXACT_Q, "240 problems with S = 2, by Sturm's chain an
                                    "W.Method.4.1/2 and /4"),)
 
 STATEMENTS = (
-    # ERR-NEW-w2
     Statement(
         "W.Prose.uniqueness/1", "Method 4.1: \"the solution with the largest norm of\" η = (H̄ + (λ_int/2)‖Dη‖D²)⁻¹ḡ",
         Form("(2) has a solution with the largest ‖Dη‖, one only, and it minimises T",
@@ -95,7 +94,7 @@ STATEMENTS = (
         mutants=(Form("(2) has a solution", solution(True, exists=True)),
                  Form("where (2) has solutions, one with the largest ‖Dη‖ minimises T", solution(True, minimises=True)),
                  Form("without an inverse, one solution has the largest ‖Dη‖", solution(False, unique=True))),
-        hypotheses=("d_s > 0, λ_int > 0",), errata=(27,),
+        hypotheses=("d_s > 0, λ_int > 0",), errata=(27, 80),
         note="With the inverse a solution is determined by its norm, but may be missing: K = Diag(−1, 1), D⁻¹ḡ = (0, 2), λ_int = 2 "
              "has none (η′ = (0, 1), the minimiser, makes K + 1 singular), nor has H̄ = 0, ḡ = 0; H̄ = −1, ḡ = 0 has η = 0 alone, "
              "a maximum. Without it the minimisers are there, but two, or a sphere, in the hard case: DEV-CUBIC-2 chooses."),

@@ -148,7 +148,6 @@ STATEMENTS = (
                  Form("dP for P^d", sizes(lambda P, S, d: d * P, lambda P, S, d: 1, lambda P, S, d: S**d)),
                  Form("S^(d−1) for S^d", sizes(lambda P, S, d: P**d, lambda P, S, d: 1, lambda P, S, d: S**(d - 1)))),
         note="Up to symmetry C(P + d − 1, d) and C(S + d − 1, d) of them are different. Restored from the text."),
-    # ERR-NEW-w4
     Statement(
         "W.Tab.1/2", "Table 1, cost of D^(d) in passes of cost P",
         Form("S^(d−1)", passes(lambda S, d: S**(d - 1))), checks=(COUNTED,),
@@ -157,8 +156,7 @@ STATEMENTS = (
         mutants=(Form("d S^(d−1)", passes(lambda S, d: d * S**(d - 1))), Form("S^d", passes(lambda S, d: S**d)),
                  Form("1 + S^(d−1)", passes(lambda S, d: 1 + S**(d - 1)))),
         note="Restored. Right for S >= 2 up to a factor below 2; at S = 1, where D^(d) is the Taylor term, it contradicts the row "
-             "above it, which says d: the passes of the lower orders are forgotten. H̄ (d = 2) takes S + 1."),
-    # ERR-NEW-w4
+             "above it, which says d: the passes of the lower orders are forgotten. H̄ (d = 2) takes S + 1.", errata=(82,)),
     Statement(
         "W.Tab.1/3", "Table 1 and Appendix A, cost of the Taylor term: each order one gradient and one dot product",
         Form("proportional to d × P", cost(lambda d, P, first: d * first, "d times the first order's")), checks=(COUNTED,),
@@ -169,7 +167,7 @@ STATEMENTS = (
                  Form("7d² P", cost(lambda d, P, first: 7 * d**2 * P, "7d² P")),
                  Form("2d P", cost(lambda d, P, first: 2 * d * P, "2d P"))),
         note="d passes, but each is a gradient of a longer computation, not of one that costs P. For a fixed d the cost is linear "
-             "in P, which is all that the method uses (d <= 3)."),
+             "in P, which is all that the method uses (d <= 3).", errata=(82,)),
     Statement(
         "W.Tab.1/4", "beside Table 1 (ours): the cost of the Taylor term",
         Form("at most 3d² × P for d >= 2, by truncated Taylor polynomials along θ + tu instead of the recursion of Appendix A",

@@ -33,7 +33,7 @@ def algorithm_5(steps, passes):
     return found
 
 
-def test_err_new_b1_negative_curvature_freezes_algorithm_5():
+def test_err_66_negative_curvature_freezes_algorithm_5():
     printed = algorithm_5(5, lambda s, y, H: s * y >= MU1 * y * H * y)               # line 17
     assert [H for _, H in printed] == [MU1**k for k in range(1, 6)], "no positive constant is below all H_g(k)"
     low = 10 - F(4, 27) / (1 - MU1)                                                  # 4/27: the largest slope, at h = 1/2
@@ -43,7 +43,7 @@ def test_err_new_b1_negative_curvature_freezes_algorithm_5():
     assert all(H >= 1 / (1 + 1 / MU1) for _, H in right)
 
 
-def test_err_new_b2_M_f_depends_on_the_start():
+def test_err_67_M_f_depends_on_the_start():
     """f = θ²/2, H = I, L = κ = κ̄ = 1, no noise, N = 1: the theorem says ‖∇f(θ_1)‖² <= 2(M_f − 0)."""
     for M_f in (F(1), F(10**6)):
         theta = 2 * M_f + 1
@@ -51,7 +51,7 @@ def test_err_new_b2_M_f_depends_on_the_start():
         assert theta**2 <= 2 * (theta**2 / 2), "M_f = f(θ_1), where there is no noise"
 
 
-def test_err_new_b3_no_lipschitz_gradient_with_a_hidden_layer():
+def test_a_hidden_layer_has_no_lipschitz_gradient_exactly():
     """f = ½(φ(w_2 φ(b_1)) − 1)², softsign: ∂f/∂b_1 at b_1 = 0 and at b_1 = 1/w_2."""
     def slope(w_2, b_1):
         def phi(h):

@@ -18,7 +18,7 @@ def of_bits(rows):
 
 @pytest.mark.parametrize(("activation", "loss"), [("tanh", "mse"), ("tanh", "bce"), ("logistic", "bce"), ("elu", "softmax_ce"),
                                                   ("linear", "mse")])
-def test_err_new_c1_no_net_of_two_layers_has_a_lipschitz_gradient(activation, loss):
+def test_err_68_no_net_of_two_layers_has_a_lipschitz_gradient(activation, loss):
     """Outer weight v, inner weight 1/v against 0, output bias so that the output is the same at 0: the quotient grows like v²."""
     with precision(200):
         outputs = 2 if loss == "softmax_ce" else 1
@@ -43,7 +43,7 @@ def test_err_new_c1_no_net_of_two_layers_has_a_lipschitz_gradient(activation, lo
         assert all(abs(one_slope(w + 1) - one_slope(w)) <= Fraction(1, 4) for w in range(-20, 20))
 
 
-def test_err_new_c2_step_of_k_bfgs_l_is_not_bounded_by_the_printed_terms():
+def test_err_69_step_of_k_bfgs_l_is_not_bounded_by_the_printed_terms():
     """Multiply-adds of M (2p, 2p) times (S hY)ᵀ𝒟W alone, 4p²(JΔ + 1), against 4pI(JΔ + 1) for both products with (S hY)."""
     J, delta = 64, 9
     D = J * delta + 1
@@ -53,7 +53,7 @@ def test_err_new_c2_step_of_k_bfgs_l_is_not_bounded_by_the_printed_terms():
         assert Fraction(middle, p * I * D) == Fraction(4 * p, I), "no constant times p I J Δ bounds it for all p"
 
 
-def test_err_new_c3_the_pair_contains_the_steps_of_later_layers():
+def test_err_70_the_pair_contains_the_steps_of_later_layers():
     """Where W_2 alone moves h_1 stands still, and its gradient does not."""
     model = nets.mlp((1, 1, 1), ("linear", "linear"), "mse")
     with precision(200):

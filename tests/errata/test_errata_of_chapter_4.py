@@ -7,7 +7,7 @@ from stepgauge.arrays import cast, namespace
 from stepgauge.reference.parts.tensor_normal import contractions
 
 
-def test_err_new_d1_the_factors_of_one_averaged_tensor_are_singular():
+def test_err_71_the_factors_of_one_averaged_tensor_are_singular():
     """Algorithm 13, line 8: rank G⁽ⁱ⁾ ≤ ∏_{j≠i} d_j; the vector (1, 2), and the larger factor of a 2 × 3 matrix."""
     vector, matrix = (cast(np.array(G, dtype=float), "fraction") for G in ([1, 2], [[1, 2, 3], [0, 1, 1]]))
     (of_vector,), (_, second) = contractions((vector, matrix), "3-way")
@@ -18,7 +18,7 @@ def test_err_new_d1_the_factors_of_one_averaged_tensor_are_singular():
     assert (damped @ namespace(damped).inv(damped) == namespace(damped).eye(2)).all()
 
 
-def test_err_new_d2_two_trainable_layers_have_no_bound_of_the_fisher_matrix():
+def test_err_72_two_trainable_layers_have_no_bound_of_the_fisher_matrix():
     """ŷ = w_2w_1x with unit variance: F of w_1 is (w_2x)²; any bound is passed, on a bounded set it is attained at its border."""
     def fisher(w_2, x=F(1)):
         return (w_2 * x)**2
@@ -27,7 +27,7 @@ def test_err_new_d2_two_trainable_layers_have_no_bound_of_the_fisher_matrix():
     assert max(fisher(F(n, 10)) for n in range(-20, 21)) == fisher(F(2)) == 4
 
 
-def test_err_new_d3_the_constant_of_theorem_5_depends_on_the_start_and_the_noise():
+def test_err_73_the_constant_of_theorem_5_depends_on_the_start_and_the_noise():
     """L = 1, F = 1, so that κ̲ = κ̄, α_1 = 1: N = 1 from θ_1 = M + 1 without noise; the second value of E[ℒ] is all noise."""
     for M in (F(1), F(1000)):
         start = M + 1
@@ -38,7 +38,7 @@ def test_err_new_d3_the_constant_of_theorem_5_depends_on_the_start_and_the_noise
         assert sum(theta**2 / 2 for theta in after) / 2 == sigma**2 / 2  # so that M ≥ ℒ(θ_1) + σ²/2
 
 
-def test_err_new_d4_a_filter_is_applied_at_every_position():
+def test_err_74_a_filter_is_applied_at_every_position():
     """Gradient of a 3 × 3 filter with one channel on an 8 × 8 image, counted: 36 positions times 9 entries, not 9."""
     image = np.arange(64.0).reshape(8, 8)
     positions = [(r, c) for r in range(6) for c in range(6)]

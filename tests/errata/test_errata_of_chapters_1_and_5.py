@@ -12,7 +12,7 @@ def one_parameter(b, lam):
     return p, (b * b - (b + p) ** 2) / 2 / (-b * p - b * b * p * p / 2)
 
 
-def test_err_new_e1_boosting_zero_leaves_zero():
+def test_err_75_boosting_zero_leaves_zero():
     eps, eta, tau, boost = F(1, 4), F(1, 8), F(1, 8), 2
 
     def run(lam_LM, drop, steps):
@@ -32,7 +32,7 @@ def test_err_new_e1_boosting_zero_leaves_zero():
     assert taken == [False] * 9 + [True] * 2, "λ_LM > 0 grows until a step is taken"
 
 
-def test_err_new_e2_cost_of_kfac_depends_on_the_inputs():
+def test_err_76_cost_of_kfac_depends_on_the_inputs():
     def counted(m, N):
         """Both factors of every layer and their inverses."""
         return sum(N * (i + 1) ** 2 + N * o**2 + (i + 1) ** 3 + o**3 for i, o in itertools.pairwise(m))
@@ -49,7 +49,7 @@ def test_err_new_e2_cost_of_kfac_depends_on_the_inputs():
         assert parameters((m_0, 1)) > m_0 * sum(w**3 for w in (1,)), "n is not of a lower order"
 
 
-def test_err_new_e3_gauss_newton_at_an_optimum_with_residuals():
+def test_err_77_gauss_newton_at_an_optimum_with_residuals():
     def L(theta):
         return F(theta) ** 2 / 2 + (F(theta) ** 2 + 1) ** 2 / 2          # ŷ = (θ, θ²), y = (0, −1)
 
@@ -60,7 +60,7 @@ def test_err_new_e3_gauss_newton_at_an_optimum_with_residuals():
     assert (hessian, gauss_newton) == (3, 1)
 
 
-def test_err_new_e4_no_net_of_two_layers_satisfies_assumption_12():
+def test_err_78_no_net_of_two_layers_satisfies_assumption_12():
     def f(w_1, w_2):
         return F(w_2 * w_1) ** 2 / 2                                     # ŷ = w₂w₁, y = 0
 

@@ -42,7 +42,7 @@ def valued(node, numbers):
     return numbers[node]
 
 
-def test_err_new_w1_second_order_step_goes_uphill_along_negative_curvature():
+def test_err_79_second_order_step_goes_uphill_along_negative_curvature():
     H, g = exact([[1, 0], [0, -3]]), exact([1, 1])
 
     def loss(d):
@@ -59,7 +59,7 @@ def test_err_new_w1_second_order_step_goes_uphill_along_negative_curvature():
     assert all(loss(-step(H, g, groups)) < 0 for groups in (exact([[1, 1]]), exact([[1, 0], [0, 1]])))
 
 
-def test_err_new_w2_the_inverse_loses_the_minimiser():
+def test_err_80_the_inverse_loses_the_minimiser():
     def T(k, c, eta, r):
         return sum(a * x * x / 2 - b * x for a, b, x in zip(k, c, eta, strict=True)) + Q(r) ** 3 / 3      # λ_int = 2, D = Id
 
@@ -75,7 +75,7 @@ def test_err_new_w2_the_inverse_loses_the_minimiser():
     assert [x for x in line if x * (abs(x) - 1) == 0] == [-1, 0, 1], "the equation without an inverse has them all"
 
 
-def test_err_new_w3_invariance_needs_scaled_rotations():
+def test_err_81_invariance_needs_scaled_rotations():
     H, g = exact([[2, 1, 0], [1, 3, 1], [0, 1, 4]]), exact([1, 2, 3])
     groups = exact([[1, 1, 0], [0, 0, 1]])
 
@@ -88,7 +88,7 @@ def test_err_new_w3_invariance_needs_scaled_rotations():
     assert not kept(exact([[1, 1, 0], [0, 1, 0], [0, 0, 1]]))
 
 
-def test_err_new_w4_passes_and_operations_of_taylor_terms():
+def test_err_82_passes_and_operations_of_taylor_terms():
     def passes(S, d):                                # every entry of a lower order is differentiated once
         return sum(S**k for k in range(d))
 
@@ -108,7 +108,7 @@ def test_err_new_w4_passes_and_operations_of_taylor_terms():
     assert slopes == [7, 18, 51, 152, 461, 1402], "operations a parameter: nothing like d times the first"
 
 
-def test_err_new_w5_cross_derivatives_are_invariant_too():
+def test_err_83_cross_derivatives_are_invariant_too():
     T3 = np.zeros((2, 2, 2), object)
     for place, value in (((0, 0, 1), Q(5)), ((0, 1, 1), Q(-2)), ((0, 0, 0), Q(3))):
         for places in itertools.permutations(place):
@@ -123,7 +123,7 @@ def test_err_new_w5_cross_derivatives_are_invariant_too():
     assert value(T3_t, alpha * u, eta) != value(T3, u, eta)
 
 
-def test_err_new_w6_discarded_third_derivatives_are_not_bounded():
+def test_err_84_discarded_third_derivatives_are_not_bounded():
     def loss(x, y):
         return -x - y + Q(1, 2) * (x * x + y * y) + 100 * x * x * y
 
