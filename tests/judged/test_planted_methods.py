@@ -23,15 +23,11 @@ MODULES = {}
 for method in METHODS:
     MODULES.setdefault(METHODS[method].step.__module__, []).append(method)
 
-UNSEEN = ("tape", "passes", "by default", "where Γ = 0")
-"""A forward pass made twice is no other program; no case has bad hyper-parameters, none is left at its default, and in none are
-all derivatives of a layer 0."""
+UNSEEN = ("tape", "passes", "by default", "where Γ = 0", "a row too many")
+"""A forward pass made twice is no other program; no case has bad hyper-parameters or row numbers, none is left at its default, and
+in none are all derivatives of a layer 0."""
 
 WITHOUT_A_CASE = {
-    "no case refuses a step (`accept`)": ("every step is taken", "the steps that should be refused"),
-    "no case has a preconditioner": ("no damping in the preconditioner", "exponent 1/2 for 3/4"),
-    "no case of tnt_ideal takes its curvature elsewhere": ("the other batch is not looked at", "the rows are not looked at"),
-    "every second mini-batch of a case is a Batch": ("a row too many",),
     "`schedule` is called between steps, which no case does": (
         "after every step", "any improvement counts", "one more time patient", "λ falls once only"),
 }

@@ -91,6 +91,9 @@ SLIPS = {
             ("W1.9", "state.bad < hyper.p_sch", "state.bad <= hyper.p_sch", "one more time patient"),
             ("W1.9", "state.lam * xp.const(hyper.f_sch)", "xp.const(hyper.lam1) * xp.const(hyper.f_sch)", "λ falls once only"),
         ],
+        "grouped/test_grouped_methods.py::test_curvature_as_rows_another_batch_or_none": [
+            ("second_sample", "batch.y[rows]", "batch.y[:rows.shape[0]]", "the targets of other rows"),
+        ],
         "grouped/test_grouped_methods.py::test_curvature_that_names_no_examples": [
             ("second_sample", "(rows < N)", "(rows <= N)", "a row too many"),
         ],
