@@ -54,6 +54,7 @@ OPTIONAL = {
     "preconditioned": "conjugate gradients with Martens' preconditioner",
     "rows": "`curvature` names rows of the batch, neither its head nor in order",
     "elsewhere": "`curvature` is another batch, of one example more",
+    "dead_layer": "a hidden layer none of whose units fires: all derivatives of it and of the layer below are 0",
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
@@ -112,8 +113,13 @@ SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
 SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
 """The methods whose batches have a second one, of one example more, as their `curvature`."""
 
-CURVATURE = {"rows": ("tnt_ideal", "grouped_newton", "cauchy"), "elsewhere": ("tnt_ideal", *SUBSAMPLED)}
-"""The methods that have a case on request because their suite takes the curvature from elsewhere."""
+KRONECKER = ("kbfgs20", "kbfgs20_l", "kbfgs20_l_skip", "kfac20", "kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt",
+             "tnt_ef", "shampoo", "block_fisher")
+"""The methods with a matrix for each layer or tensor, which is 0 where all derivatives are."""
+
+ONLY = {"rows": ("tnt_ideal", "grouped_newton", "cauchy"), "elsewhere": ("tnt_ideal", *SUBSAMPLED), "dead_layer": KRONECKER}
+"""The methods that have a case whatever their hyper-parameters: those whose suite takes the curvature from elsewhere, and those
+that would divide by what is 0 there, of which the text says nothing (DEV-KFAC-3, DEV-KBFGS20-3, DEV-TNT-4)."""
 
 LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
             **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)),
@@ -144,7 +150,7 @@ def optional(method: str) -> tuple[str, ...]:
 
 
 def _fits(method: str, name: str) -> bool:
-    return set(ASKED.get(name, ())) <= set(METHODS[method].Hyper._fields) and method in CURVATURE.get(name, METHODS)
+    return set(ASKED.get(name, ())) <= set(METHODS[method].Hyper._fields) and method in ONLY.get(name, METHODS)
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
@@ -179,6 +185,9 @@ def _case(method: str, name: str, index: int) -> Case:
     if name in ("dead", "strided"):
         W, b = params[0]
         params = (nets.Layer(W, np.where(np.arange(len(b)) == 1, -100.0, b)), *params[1:])
+    if name == "dead_layer":
+        W, b = params[1]
+        params = (params[0], nets.Layer(W, b - 100), *params[2:])
     if name == "degenerate":
         batches = tuple(batch._replace(x=_degenerate(batch.x), curvature=batch.curvature and batch.curvature._replace(
             x=_degenerate(batch.curvature.x))) for batch in batches)
@@ -236,6 +245,7 @@ _NETS = {
     "convex": (nets.mlp((3, 2), ("linear",), "bce"), 12, 4),
     "saddle": (nets.mlp((2, 2, 1), ("tanh", "linear"), "mse"), 14, 4),
     **dict.fromkeys(("accept", "rows", "elsewhere"), (nets.mlp((4, 3, 5, 2), ("tanh", "logistic", "linear"), "softmax_ce"), 7, 5)),
+    "dead_layer": (nets.mlp((3, 4, 5, 2), ("tanh", "relu", "linear"), "softmax_ce"), 6, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
     "images": (nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("tanh"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
                                     nets.Act("relu"), nets.Flatten(), nets.Dense(3)), "softmax_ce"), 5, 4),

@@ -30,7 +30,6 @@ UNSEEN = {
     "a forward pass made twice is no other program": ("tape", "passes"),
     "no case has bad hyper-parameters or row numbers, and none is left at its default": (
         "by default", "a row too many", "T_2 < T_1 passes", "ε = 0 passes", "N₂ need not divide the rows of J"),
-    "in no case are all derivatives of a layer 0": ("where Γ = 0",),
     "no method evaluates the tensor-normal distribution, and no procedure draws from it": (
         "the half is left out", "π for 2π", "the sign of log det", "the determinant of C for that of CCᵀ", "the mean is left out",
         "Cᵀ for C"),
