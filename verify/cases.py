@@ -54,7 +54,7 @@ OPTIONAL = {
     "preconditioned": "conjugate gradients with Martens' preconditioner",
     "rows": "`curvature` names rows of the batch, neither its head nor in order",
     "elsewhere": "`curvature` is another batch, of one example more",
-    "dead_layer": "a hidden layer none of whose units fires: all derivatives of it and of the layer below are 0",
+    "dead_layer": "a hidden layer that never fires: all derivatives up to it are 0",
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 

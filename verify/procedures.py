@@ -497,7 +497,8 @@ def _systems() -> Iterator[Inputs]:
         M = tuple(_single(rng.random(shape) + 0.5) for shape in shapes) if preconditioned else None
         yield Inputs(name, (_Product(A), b), {"iterations": iterations, "progress": 0.0, "M": M})
     G, b = _Product((np.diag(_single(np.logspace(0, 1, 16))),)), (_single(rng.standard_normal((16, 1))),)
-    yield Inputs("an early end", (G, b), {"iterations": 20, "progress": 0.02, "M": None})
+    for after, progress in ((11, 0.06), (12, 0.02)):
+        yield Inputs(f"an early end after {after}", (G, b), {"iterations": 20, "progress": progress, "M": None})
 
 
 def _ratios() -> Iterator[Inputs]:
@@ -510,9 +511,11 @@ def _ratios() -> Iterator[Inputs]:
 
 def _dampings() -> Iterator[Inputs]:
     """Ratios on both sides of both bounds, and on them, where λ stays; all of them exact in float32."""
-    for i, rho in enumerate((-np.inf, -0.5, 0.125, 0.25, 0.3125, 0.5, 0.625, 0.75, 0.8125, 0.875, 1.0, 3.0)):
-        numbers = _cycled({"eps": (0.25, 0.125, 0.375), "boost": (1.5, 1.25), "drop": (0.75, 0.875, 0.5)}, i)
-        yield Inputs(f"ρ = {rho}, ε = {numbers['eps']}", (np.asarray((0.75, 2.0, 0.0625)[i % 3]), np.asarray(rho)), numbers)
+    for i, (rho, eps) in enumerate(((-np.inf, 0.25), (0.1875, 0.25), (0.1875, 0.125), (0.3125, 0.375), (0.3125, 0.25), (0.25, 0.25),
+                                    (0.5, 0.375), (0.75, 0.25), (0.6875, 0.375), (0.6875, 0.25), (0.8125, 0.125), (0.8125, 0.25),
+                                    (0.0625, 0.125), (0.9375, 0.125), (3.0, 0.375))):
+        yield Inputs(f"ρ = {rho}, ε = {eps}", (np.asarray((0.75, 2.0, 0.0625)[i % 3]), np.asarray(rho)),
+                     {"eps": eps, **_cycled({"boost": (1.5, 1.25), "drop": (0.75, 0.875, 0.5)}, i)})
 
 
 def _descents() -> Iterator[Inputs]:
@@ -526,11 +529,12 @@ def _schedules() -> Iterator[Inputs]:
     at = grouped_newton.State(4, (), np.zeros(1), np.asarray(0.375), np.asarray(2.0), 0)
     for name, patience, changed, loss, N_sch in (
             ("the first loss", 0, {"best": None}, 3.0, 1), ("a better loss", 1, {"bad": 1}, 1.0, 1),
-            ("better by less than the threshold", 2, {}, 1.96875, 2), ("the same loss", 1, {}, 2.0, 4),
+            ("better by less than the threshold", 2, {}, 1.96875, 2), ("better by more than it", 2, {"bad": 1}, 1.90625, 1),
+            ("better by less than a larger threshold", 1, {}, 1.90625, 1), ("the same loss", 1, {}, 2.0, 4),
             ("a worse loss", 2, {"bad": 1}, 2.5, 1), ("out of patience", 2, {"bad": 2}, 2.5, 2),
             ("without patience", 0, {}, 2.25, 1), ("out of patience by less than the threshold", 1, {"bad": 1}, 1.96875, 4),
             ("between two times", 0, {"k": 6}, 2.5, 4), ("a better loss between two times", 0, {"k": 5}, 1.0, 2),
-            ("once more", 1, {"bad": 1, "lam": np.asarray(0.09375)}, 8.0, 1)):
+            ("once more", 1, {"k": 7, "bad": 1, "lam": np.asarray(0.09375)}, 8.0, 1)):
         f_sch, threshold = ((0.5, 0.03125), (0.75, 0.0625))[patience % 2]
         yield Inputs(name, (at._replace(**changed), loss, grouped_newton.Hyper(
             0.5, 1.0, 0.75, 0.25, N_sch=N_sch, p_sch=patience, f_sch=f_sch, threshold=threshold)), {})
@@ -546,7 +550,9 @@ def _views(there: bool) -> Callable[[], Iterator[Inputs]]:
                 given = (A, view) if there else (tensor_normal.as_modes(A, view), shape, view)
                 yield Inputs(f"{view}, shape {shape}", given, {})
         if there:
-            yield Inputs("behind two axes", (_single(rng.standard_normal((2, 1, 3, 2, 1, 4))), "3-way", 2), {})
+            for lead in (1, 2):
+                A = _single(rng.standard_normal((5, 1, 3, 2, 1, 4)[2 - lead:]))
+                yield Inputs(f"behind {lead} of the axes", (A, "3-way", lead), {})
     return inputs
 
 

@@ -12,6 +12,7 @@ from stepgauge import verify
 from stepgauge.arrays import map_arrays
 from stepgauge.nets import single
 from stepgauge.reference import parts
+from stepgauge.reference.grouped_newton import Hyper
 from stepgauge.reference.parts import damping
 from stepgauge.verify.procedures import PROCEDURES
 
@@ -509,6 +510,45 @@ def test_a_result_that_is_one_part_in_a_billion_or_one_count_off_is_found_on_its
     assert d.line == PROCEDURES[name].names()[field]
     assert d.error == pytest.approx(off * (1 if field in COUNTS else abs(d.expected)), rel=1e-3, abs=0)
     assert field in report.failing
+
+
+def numbers(name):
+    """Every number that a procedure takes, by place or by name, with all the values that it has."""
+    found = {}
+    for inputs in PROCEDURES[name].inputs():
+        for place, value in (*enumerate(inputs.args), *inputs.kwargs.items()):
+            if isinstance(value, int | float):
+                found.setdefault(place, set()).add(value)
+            elif isinstance(value, np.ndarray) and value.ndim == 0 and np.isfinite(value):
+                found.setdefault(place, set()).add(float(value))
+            elif isinstance(value, Hyper):
+                for field in ("N_sch", "p_sch", "f_sch", "threshold"):
+                    found.setdefault((place, field), set()).add(getattr(value, field))
+    return found
+
+
+def written_in(function, place, number):
+    """A program that does not look at one of its arguments."""
+    def program(*args, **kwargs):
+        if isinstance(place, str):
+            return function(*args, **kwargs | {place: number})
+        at, *field = place if isinstance(place, tuple) else (place,)
+        was = args[at]
+        value = was._replace(**{field[0]: number}) if field else np.asarray(number, was.dtype) if hasattr(was, "dtype") else number
+        return function(*args[:at], value, *args[at + 1:], **kwargs)
+
+    return program
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if numbers(name)])
+def test_no_number_can_be_written_into_the_code(name, monkeypatch):
+    from stepgauge.verify.conventions import CONVENTIONS
+    monkeypatch.setitem(CONVENTIONS, name, ())
+    for place, values in numbers(name).items():
+        assert len(values) > 1, place
+        for number in values:
+            report = verify.check(name, written_in(OURS[name][0], place, number))
+            assert report.verdict == "FAIL", (place, number)
 
 
 def test_what_is_handed_back_as_it_came_is_compared_too():

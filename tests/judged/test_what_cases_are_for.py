@@ -1,4 +1,7 @@
-"""The cases on request do what they are there for: the reference passes them, and they switch on what they say."""
+"""Cases do what they are there for: those on request switch on what they say, and batches are of more than one size."""
+
+import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -103,3 +106,40 @@ def test_pi_that_is_infinite_where_a_layer_is_dead_fails_and_what_others_do_is_n
         report = verify.check(method, candidate, ["dead_layer", "plain"])
         assert report.ok
         assert words in " ".join(report.explanations)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_batches_are_of_different_sizes(method):
+    for case in verify.cases(method):
+        assert (len({len(batch.x) for batch in case.batches}) > 1) == (case.name != "narrow")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gradient_divided_by_the_size_of_the_first_batch_fails(method):
+    gradient = METHODS[method].Trace._fields[0]
+    factor = 1
+
+    def stop(tag, function, name, value):
+        return tuple(factor * g for g in value) if function == "step" and name == gradient else value
+
+    def candidate(case):
+        nonlocal factor
+        source = instrument(sys.modules[METHODS[method].step.__module__], stop, {})
+        params, state = case.params, source["init"](case.model, case.params, case.data, case.hyper)
+        for batch in case.batches:
+            factor = len(batch.x) / len(case.batches[0].x)
+            params, state, trace = source["step"](case.model, params, state, batch, case.hyper)
+            yield shown(params, state, trace)
+
+    report = verify.check(method, candidate, suite(method)[:1])
+    assert (report.verdict, report.divergence.quantity, report.divergence.step) == ("FAIL", gradient, 2)
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if "decay" in optional(method)])
+def test_weight_decay_is_asked_for_by_its_case_alone(method):
+    def without(case):
+        yield from reference(dataclasses.replace(case, hyper=case.hyper._replace(gamma=0.0)))
+
+    assert verify.check(method, without, ["plain"]).verdict == "PASS"
+    report = verify.check(method, without, ["decay"])
+    assert (report.verdict, report.divergence.quantity in ("theta", "W")) == ("FAIL", True)
