@@ -137,7 +137,7 @@ _FORETOLD = (
                rewrites={"foretold": "-inner(grad, p) / 2"}),
     Convention("λ without τ", {"lam": "state.lam_LM + xp.const(hyper.eta)"}, legitimate=False),
     Convention("boost and drop are exchanged", legitimate=False,
-               rewrites={"lam_LM": "lm.adapted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
+               rewrites={"lam_LM": "lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
     Convention("λ never changes", {"lam_LM": "1 * state.lam_LM"}, legitimate=False),
     Convention("the sign of ρ is wrong: f grew where it should have fallen", {"rho": "lm.reduction_ratio(f_p, f, foretold)"},
                legitimate=False),

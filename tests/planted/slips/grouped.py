@@ -118,7 +118,7 @@ SLIPS = {
             ("_bent", "norm(rest) <= r_0", "norm(rest) > r_0", "the hard case at the wrong side"),
         ],
         "grouped/test_cubic.py::test_of_two_minimisers_the_same_one_is_taken": [
-            ("_bottom", "P[first] / norm(P[first])", "kept[:, 0] / norm(kept[:, 0])", "the sign of an eigenvector routine"),
+            ("_bottom", "P[first] / _norm(P[first])", "kept[:, 0] / _norm(kept[:, 0])", "the sign of an eigenvector routine"),
         ],
         "grouped/test_cubic.py::test_coordinates_without_cubic_term_are_eliminated": [
             ("solution", "H_b - B.T @ to_eta", "H_b", "no Schur complement"),
