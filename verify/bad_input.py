@@ -46,7 +46,8 @@ def _wrong(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, float):
         yield from (("= 0", 0.0), ("negative", -value), ("= 1.5", 1.5), ("nan", float("nan")), ("infinite", float("inf")))
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        yield from ((f"with {field} {what}", value._replace(**{field: bad})) for field, part in value._asdict().items()
+        record: Any = value
+        yield from ((f"with {field} {what}", record._replace(**{field: bad})) for field, part in record._asdict().items()
                     for what, bad in _wrong(part))
     elif isinstance(value, tuple) and value:
         yield from ((f"with a first entry {what}", (bad, *value[1:])) for what, bad in _wrong(value[0]))

@@ -435,7 +435,8 @@ LEFT_OUT = {
     "the memory that the L-BFGS methods show as S and Y": "lbfgs.empty lbfgs.updated",
     "the distribution itself, which no method evaluates; any root of U_i makes a draw":
         "tensor_normal.log_density tensor_normal.sample",
-    "raises or does nothing": """conjugate_gradient.check levenberg_marquardt.check_changes levenberg_marquardt.check_hyper roots.check_tolerance tensor_normal.check_factors
+    "raises or does nothing": """conjugate_gradient.check levenberg_marquardt.check_changes
+        levenberg_marquardt.check_hyper roots.check_tolerance tensor_normal.check_factors
         tensor_normal.check_view""",
 }
 """Why a public function of `reference.parts` or `nets.single` is no procedure, and which."""
