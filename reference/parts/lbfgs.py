@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...arrays import namespace
-from ...arrays.checks import check_number
 from ...arrays.errors import expect
 from .quasi_newton import bfgs_H, curvature
 
@@ -53,7 +52,7 @@ def empty(n: int, p: int, like: Array, h: Any = 1) -> Memory:
     """
     expect(isinstance(n, int) and n >= 1, "n", "a positive integer", "it counts the entries of a vector", n)
     expect(isinstance(p, int) and p >= 1, "p", "a positive integer", "it counts pairs", p)
-    check_number("h", h, lambda h: h > 0, "a positive number", "H starts from hI and must be positive definite")
+    expect(bool(h > 0) and bool(1 / h > 0), "h", "a finite positive number", "H = hI is to be positive definite", h)
     none = namespace(like).zeros((n, 0))
     return Memory(none, none, p, h)
 
