@@ -41,19 +41,19 @@ def forward_backward(W: Any, activations: Any, loss: str, x: Array, y: Array) ->
     phi = [ACTIVATIONS[name] for name in activations]
     L = len(W)
     a_b, h = [], []
-    a = x                                                            # R1.2
+    a_l = x                                                          # R1.2
     for l in range(L):                                               # R1.2
-        a_b.append(xp.concat([a, xp.ones(1)]))                       # R1.2
+        a_b.append(xp.concat([a_l, xp.ones(1)]))                     # R1.2
         h.append(W[l] @ a_b[l])                                      # R1.2
-        a = phi[l].phi(h[l])                                         # R1.2
-    Da = LOSSES[loss].gradient(a[None, :], y[None, :])[0]            # R1.3
+        a_l = phi[l].phi(h[l])                                       # R1.2
+    Da = LOSSES[loss].gradient(a_l[None, :], y[None, :])[0]          # R1.3
     g: list[Any] = [None] * L
     DW: list[Any] = [None] * L
     for l in reversed(range(L)):                                     # R1.4
         g[l] = Da * phi[l].d_phi(h[l])                               # R1.4
         DW[l] = g[l][:, None] * a_b[l][None, :]                      # R1.4
         Da = W[l][:, :-1].T @ g[l]                                   # R1.4  ERR-3: without the bias column
-    return SinglePass(a_b, h, g, DW, a)
+    return SinglePass(a_b, h, g, DW, a_l)
 
 
 def forward(theta: Any, activations: Any, x: Array) -> tuple[list[Array], list[Array]]:

@@ -133,7 +133,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     pBp = sum(xp.sum(Jp * Jp) for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)       # R(5.5)
     foretold = -inner(grad, p) - pBp / 2                                                                             # R(5.5)
     rho = lm.reduction_ratio(f, f_p, foretold)                                                                       # R(5.5)
-    lam_LM = lm.adapted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.boost, drop=hyper.drop)                        # R23.6
+    lam_LM = lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.boost, drop=hyper.drop)                # R23.6
     taken = hyper.accept is None or bool(rho >= xp.const(hyper.accept))                                              # R§5.6
     W = each(lambda layer, p: join(layer) + alpha * p if taken else join(layer), params, p)                          # R23.7
     return split(params, W), State(k, lam_LM), Trace(grad, D, Jg, d, p, foretold, rho, lam_LM, W)

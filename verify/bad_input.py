@@ -45,11 +45,17 @@ def _wrong(value: Any) -> Iterator[tuple[str, Any]]:
         yield from (("= 0", 0), ("= -1", -1), ("far too large", 10**6))
     elif isinstance(value, float):
         yield from (("= 0", 0.0), ("negative", -value), ("= 1.5", 1.5), ("nan", float("nan")), ("infinite", float("inf")))
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        record: Any = value
+        yield from ((f"with {field} {what}", record._replace(**{field: bad})) for field, part in record._asdict().items()
+                    for what, bad in _wrong(part))
     elif isinstance(value, tuple) and value:
         yield from ((f"with a first entry {what}", (bad, *value[1:])) for what, bad in _wrong(value[0]))
     elif isinstance(value, np.ndarray):
+        if value.ndim:
+            yield "one entry short", value[1:]
         yield from (("with a nan", _with(value, np.nan)), ("with an infinity", _with(value, np.inf)),
-                    ("one entry short", value[1:]), ("with an axis too many", value[None]),
+                    ("with an axis too many", value[None]),
                     ("of integers", np.rint(value).astype(np.int64)), ("of complex numbers", value.astype(np.complex128)),
                     ("in half precision", value.astype(np.float16)), ("in float32 beside float64", value.astype(np.float32)))
         if value.ndim == 2 and value.shape[0] == value.shape[1] > 1:

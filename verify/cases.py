@@ -50,11 +50,16 @@ OPTIONAL = {
     "double_grad": "gradients averaged with the previous second pass (R Section 2.8.3)",
     "improvement1_off": "K-BFGS with the double damping of chapter 2 (R Table 3.8)",
     "improvement2_off": "K-BFGS with the Hessian action of a moving average of A (R Table 3.8)",
+    "accept": "steps of length 1, of which those with ρ < η are refused (R Section 5.6)",
+    "preconditioned": "conjugate gradients with Martens' preconditioner",
+    "rows": "`curvature` names rows of the batch, neither its head nor in order",
+    "elsewhere": "`curvature` is another batch, of one example more",
+    "dead_layer": "a hidden layer that never fires: all derivatives up to it are 0",
 }
 """Cases that ask for more than the bare method; named in `cases=` by those whose code has it."""
 
-EVERY = (*TRAPS, *OPTIONAL, *IMAGES, *SQUARE)
-"""All cases; the place of one decides its seeds and hyper-parameters."""
+EVERY = (*TRAPS, *tuple(OPTIONAL)[:6], *IMAGES, *SQUARE, *tuple(OPTIONAL)[6:])
+"""All cases; the place of one decides its seeds and hyper-parameters, so that new ones stand last."""
 
 LEVENBERG_MARQUARDT: dict[str, tuple[Any, ...]] = {
     "alpha": (0.4, 0.15, 0.25), "lam_LM": (0.5, 2.0, 0.1, 1.0), "boost": (1.5, 1.25, 1.75), "drop": (0.75, 0.5, 0.9),
@@ -108,6 +113,14 @@ SUBSAMPLED = ("smw_gn", "smw_ng", "smw_ng_bd", "hessian_free")
 SAMPLED_TWICE = ("grouped_newton", "newton", "cauchy")
 """The methods whose batches have a second one, of one example more, as their `curvature`."""
 
+KRONECKER = ("kbfgs20", "kbfgs20_l", "kbfgs20_l_skip", "kfac20", "kbfgs", "kbfgs_l", "kbfgs_l_exact", "kfac", "kfac_ef", "tnt",
+             "tnt_ef", "shampoo", "block_fisher")
+"""The methods with a matrix for each layer or tensor, which is 0 where all derivatives are."""
+
+ONLY = {"rows": ("tnt_ideal", "grouped_newton", "cauchy"), "elsewhere": ("tnt_ideal", *SUBSAMPLED), "dead_layer": KRONECKER}
+"""The methods that have a case whatever their hyper-parameters: those whose suite takes the curvature from elsewhere, and those
+that would divide by what is 0 there, of which the text says nothing (DEV-KFAC-3, DEV-KBFGS20-3, DEV-TNT-4)."""
+
 LEFT_OUT = {**dict.fromkeys(("kbfgs_l_exact", "kfac_ef", *SUBSAMPLED), ("normalised",)),
             **dict.fromkeys(("tnt_ideal", "block_fisher"), ("digits",)),
             **dict.fromkeys(("grouped_newton", "cauchy"), ("large",))}
@@ -118,6 +131,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "penalty": {"eta": 0.03}, "decay": {"gamma": 0.05}, "schedule": {"alpha": StepDecay(1, 0.5, 2)},
     "heavy_ball": {"momentum": "heavy_ball"}, "double_grad": {"double_grad": True, "eta": 0.03},
     "improvement1_off": {"improvement1": False, "lam": 0.3}, "improvement2_off": {"improvement2": False},
+    "accept": {"alpha": 1, "accept": 0.17, "lam_LM": 0.03}, "preconditioned": {"preconditioner": "empirical_fisher"},
 }
 """The hyper-parameters that a case is about; a schedule starts from the rate that the case has otherwise."""
 
@@ -136,7 +150,7 @@ def optional(method: str) -> tuple[str, ...]:
 
 
 def _fits(method: str, name: str) -> bool:
-    return set(ASKED.get(name, ())) <= set(METHODS[method].Hyper._fields)
+    return set(ASKED.get(name, ())) <= set(METHODS[method].Hyper._fields) and method in ONLY.get(name, METHODS)
 
 
 def cases(method: str, names: Any = None, dtype: str = "float64") -> tuple[Case, ...]:
@@ -165,18 +179,22 @@ def _case(method: str, name: str, index: int) -> Case:
         batches = tuple(_sampled(model, nets.Batch(images[rows], labels[rows]), rng) for rows in order)
     else:
         batches = tuple(_batch(model, size, rng) for size in sizes)
-    if method in SAMPLED_TWICE:
+    by_rows = name == "rows" or (method in SUBSAMPLED and name != "elsewhere")
+    if name == "elsewhere" or (method in SAMPLED_TWICE and not by_rows):
         batches = tuple(batch._replace(curvature=_second(model, batch, rng)) for batch in batches)
     if name in ("dead", "strided"):
         W, b = params[0]
         params = (nets.Layer(W, np.where(np.arange(len(b)) == 1, -100.0, b)), *params[1:])
+    if name == "dead_layer":
+        W, b = params[1]
+        params = (params[0], nets.Layer(W, b - 100), *params[2:])
     if name == "degenerate":
         batches = tuple(batch._replace(x=_degenerate(batch.x), curvature=batch.curvature and batch.curvature._replace(
             x=_degenerate(batch.curvature.x))) for batch in batches)
     if name == "large":
         W, b = params[-1]
         params = (*params[:-1], nets.Layer(300 * W, b))
-    if method in SUBSAMPLED:                    # S₂: less than half of S₁, neither its head nor in order
+    if by_rows:                                 # less than half of the batch, neither its head nor in order
         batches = tuple(batch._replace(curvature=np.arange(len(batch.x))[::-2][:6]) for batch in batches)
     hyper = {field: values[index % len(values)] for field, values in HYPER[method].items()}
     asked = ASKED.get(name, {})
@@ -226,6 +244,8 @@ _NETS = {
     "quadratic": (nets.mlp((3, 2), ("linear",), "mse"), 9, 4),
     "convex": (nets.mlp((3, 2), ("linear",), "bce"), 12, 4),
     "saddle": (nets.mlp((2, 2, 1), ("tanh", "linear"), "mse"), 14, 4),
+    **dict.fromkeys(("accept", "rows", "elsewhere"), (nets.mlp((4, 3, 5, 2), ("tanh", "logistic", "linear"), "softmax_ce"), 7, 5)),
+    "dead_layer": (nets.mlp((3, 4, 5, 2), ("tanh", "relu", "linear"), "softmax_ce"), 6, 4),
     "digits": (nets.mlp((64, 20, 10), ("relu", "linear"), "softmax_ce"), 60, 4),
     "images": (nets.cnn((2, 4, 3), (nets.Conv2d(3, (3, 1)), nets.Act("tanh"), nets.AvgPool((2, 1)), nets.Conv2d(2, 1),
                                     nets.Act("relu"), nets.Flatten(), nets.Dense(3)), "softmax_ce"), 5, 4),

@@ -55,6 +55,12 @@ _ALGORITHM_12 = (
     Convention("momentum is an exponential moving average, 𝒟Ŵ = β𝒟Ŵ + (1 − β)𝒟W̃ (R Algorithm 7)",
                {"DW_h": "each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.DW_h, DW)"}),
     Convention("π = 1: the damping is split evenly (R Algorithm 7)", {"pi": "each(lambda Omega: xp.const(1), Omega)"}),
+    Convention("trace Γ/d_Γ counts as 1e-3 where it is less (the authors' code), and so π is finite where Γ = 0",
+               {"pi": "each(lambda Omega, Gamma: xp.sqrt(xp.trace(Omega) / Omega.shape[0] / xp.maximum("
+                      "xp.trace(Gamma) / Gamma.shape[0], xp.const(Fraction(1, 1000)))), Omega, Gamma)"}),
+    Convention("H_Ω = I/√λ where Γ = 0, so that H_Ω ⊗ H_Γ is the limit I/λ",
+               {"H_Omega": "each(lambda Omega, Gamma, pi: xp.inv(damped(Omega if xp.trace(Gamma) > xp.smallest else 0 * Omega, "
+                           "pi * root)), Omega, Gamma, pi)"}),
     Convention("the inverses of the first steps are identities", start={"H_Omega": "eye", "H_Gamma": "eye"}),
     Convention("statistics are taken in steps 1, T_1 + 1, 2T_1 + 1, …", {"due_1": "(k - 1) % hyper.T_1 == 0"}),
     Convention("inverses are taken in steps 1, T_2 + 1, 2T_2 + 1, …", {"due_2": "(k - 1) % hyper.T_2 == 0"}),
@@ -131,7 +137,7 @@ _FORETOLD = (
                rewrites={"foretold": "-inner(grad, p) / 2"}),
     Convention("λ without τ", {"lam": "state.lam_LM + xp.const(hyper.eta)"}, legitimate=False),
     Convention("boost and drop are exchanged", legitimate=False,
-               rewrites={"lam_LM": "lm.adapted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
+               rewrites={"lam_LM": "lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
     Convention("λ never changes", {"lam_LM": "1 * state.lam_LM"}, legitimate=False),
     Convention("the sign of ρ is wrong: f grew where it should have fallen", {"rho": "lm.reduction_ratio(f_p, f, foretold)"},
                legitimate=False),

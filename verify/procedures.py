@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,10 +19,22 @@ import numpy as np
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..nets import ACTIVATIONS, Layer, single
-from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_normal, tensors
+from ..reference import grouped_newton
+from ..reference.parts import (
+    conjugate_gradient,
+    cubic,
+    damping,
+    descent,
+    levenberg_marquardt,
+    quasi_newton,
+    roots,
+    smw,
+    tensor_normal,
+    tensors,
+)
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import cubic_solution, dense_solve, product_form
+from .equivalents import cubic_solution, dense_solve, product_form, shrunk
 from .replay import PAPER, Convention, Line, NotFinite, compare, explained, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -44,6 +56,8 @@ class Procedure(NamedTuple):
     """A procedure of the reference, the inputs it is judged on, and formulas that are as right as its own.
 
     on_bands    what its module finds under these names where it runs on bands.
+    results     the fields of its NamedTuple that it is there for; all of them where this is empty.
+    lines       the paper lines of results that are put together entry by entry.
     """
 
     module: ModuleType
@@ -51,16 +65,23 @@ class Procedure(NamedTuple):
     inputs: Callable[[], Iterator[Inputs]]
     equivalents: tuple[Callable[..., Any], ...] = ()
     on_bands: tuple[tuple[str, Callable[..., Any]], ...] = ()
+    results: tuple[str, ...] = ()
+    lines: Mapping[str, str] = {}
 
     def fields(self) -> tuple[str, ...]:
         """The names of what it returns, where that is a NamedTuple."""
         returned = getattr(self.module, self.function).__annotations__["return"]
         return getattr(getattr(self.module, returned, None), "_fields", ())
 
+    def shown(self) -> tuple[str, ...]:
+        """What a candidate has to return: some or all of the fields, or the "result"."""
+        return self.results or self.fields() or ("result",)
+
     def names(self) -> dict[str, str]:
         """Quantity to paper line, in order of computation; last what is handed back as it came."""
         tagged = tagged_names(self.module)[self.function]
-        return tagged | {field: tag for tag in list(tagged.values())[-1:] for field in self.fields() if field not in tagged}
+        last = list(tagged.values())[-1]
+        return tagged | {name: self.lines.get(name, last) for name in self.shown() if name not in tagged}
 
 
 def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...], time_limit: float,
@@ -167,27 +188,31 @@ class _Call:
     def _one_path(self, dtype: str, convention: Convention, paths: Paths) -> list[Line]:
         procedure, returned, space = self.procedure, self.returned[dtype], Bands(dtype, paths)
         fields = procedure.fields()
-        for name in fields or ("result",):
+        for name in procedure.shown():
             expect(_shown(returned, name, fields) is not None, "candidate", f"{name} in what it returns",
                    "that is the procedure's result", "none", Misbehaved)
         lines: list[Line] = []
 
         def stop(tag: str, function: str, name: str, value: Any) -> Any:
             observed = _shown(returned, name, fields) if function == procedure.function else None
-            if observed is None or not isinstance(value, Banded | int | tuple):
+            if observed is None or not isinstance(value, Banded | int | tuple | list):
                 return value
-            if not isinstance(value, tuple):
-                return one(tag, name, value, observed, 0)
+            return each(tag, name, value, observed, count())
+
+        def each(tag: str, name: str, value: Any, observed: Any, places: Iterator[int]) -> Any:
+            if not isinstance(value, tuple | list):
+                return one(tag, name, value, observed, next(places))
             expect(isinstance(observed, list) and len(observed) == len(value), name, f"a tuple of {len(value)} arrays",
                    f"line {tag} gives as many", type(observed).__name__, Misbehaved)
-            return tuple(one(tag, name, part, shown, i) for i, (part, shown) in enumerate(zip(value, observed, strict=True)))
+            parts = [each(tag, name, part, shown, places) for part, shown in zip(value, observed, strict=True)]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
         def one(tag: str, name: str, value: Any, observed: Any, index: int) -> Any:
             expect(isinstance(observed, np.ndarray), name, "an array", "its entries are compared", type(observed).__name__,
                    Misbehaved)
             value = space.lift(value)
             expect(observed.shape == value.shape, name, f"shape {value.shape}", f"line {tag} gives one", observed.shape, Misbehaved)
-            if observed.ndim == 0 and observed.dtype.kind == "i":      # a weight that is 1 because nothing is damped
+            if observed.ndim == 0 and observed.dtype.kind == "i":      # a count, or a weight that is 1 because nothing is damped
                 observed = observed.astype(dtype)
             expect(observed.dtype == dtype, name, dtype, "the inputs are in it", observed.dtype, Misbehaved)
             if widths and name == "result":
@@ -206,8 +231,8 @@ class _Call:
                 source |= dict(procedure.on_bands)
                 result = source[procedure.function](*args, **kwargs)
                 for name, tag in procedure.names().items():
-                    if name in fields and name not in {line.name for line in lines}:
-                        stop(tag, procedure.function, name, getattr(result, name))
+                    if name in procedure.shown() and name not in {line.name for line in lines}:
+                        stop(tag, procedure.function, name, getattr(result, name) if fields else result)
             except (NotFinite, ArithmeticError):   # nothing can be computed from there; the line itself is recorded as failed
                 pass
         return lines
@@ -371,14 +396,28 @@ def _factors() -> Iterator[Inputs]:
         yield Inputs(f"shape {shape}", (tuple(_spd(rng, d, 1) for d in shape),), {})
 
 
-def _network() -> Iterator[tuple[str, Any, Any, Array]]:
-    """(name, θ, activations, examples (N, m_0)) of small multilayer perceptrons, no two widths alike."""
+class _Network(NamedTuple):
+    """Parameters θ, activations and loss of a multilayer perceptron, examples (N, m_0) and targets (N, m_L)."""
+
+    theta: tuple[Layer, ...]
+    activations: tuple[str, ...]
+    loss: str
+    x: Array
+    y: Array
+
+
+def _network() -> Iterator[tuple[str, _Network]]:
+    """Small ones, no two widths of one alike."""
     rng = np.random.default_rng(31)
-    for widths, activations, N in (((1, 1), ("linear",), 1), ((3, 4, 2), ("tanh", "linear"), 3),
-                                   ((2, 5, 4, 3), ("elu", "logistic", "linear"), 2)):
+    for widths, activations, loss, N in (((1, 1), ("linear",), "mse", 1), ((3, 4, 2), ("tanh", "linear"), "bce", 3),
+                                         ((2, 5, 4, 3), ("elu", "logistic", "linear"), "softmax_ce", 2),
+                                         ((3, 5, 2), ("relu", "tanh"), "mse", 2)):
         theta = tuple(Layer(_single(rng.standard_normal((d_out, d_in))), _single(rng.standard_normal(d_out)))
                       for d_in, d_out in pairwise(widths))
-        yield f"widths {widths}, {N} examples", theta, activations, _single(rng.standard_normal((N, widths[0])))
+        x, m = _single(rng.standard_normal((N, widths[0]))), widths[-1]
+        y = {"mse": lambda N, m: _single(rng.standard_normal((N, m))), "bce": lambda N, m: _single(rng.random((N, m))),
+             "softmax_ce": lambda N, m: np.eye(m)[rng.integers(0, m, N)]}[loss](N, m)
+        yield f"widths {widths}, {N} examples", _Network(theta, activations, loss, x, y)
 
 
 def _passed(theta: Any, activations: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -388,17 +427,59 @@ def _passed(theta: Any, activations: Any, x: Array) -> tuple[tuple[Array, ...], 
     return tuple(h), (v[0], *(_single(ACTIVATIONS[name].phi(h_l)) for name, h_l in zip(activations, h, strict=True)))
 
 
+def _backwards(rng: np.random.Generator, net: _Network) -> tuple[tuple[Array, ...], tuple[Array, ...], Array]:
+    """h and v of the first example, and numbers (m_L,) to be taken back from its output."""
+    h, v = _passed(net.theta, net.activations, net.x[0])
+    return h, v, _single(rng.standard_normal(v[-1].shape))
+
+
+def _one_pass() -> Iterator[Inputs]:
+    for name, net in _network():
+        W = tuple(np.concatenate([layer.W, layer.b[:, None]], axis=1) for layer in net.theta)
+        yield Inputs(name, (W, net.activations, net.loss, net.x[0], net.y[0]), {})
+
+
+def _forwards() -> Iterator[Inputs]:
+    for name, net in _network():
+        yield Inputs(name, (net.theta, net.activations, net.x[0]), {})
+
+
+def _gradients() -> Iterator[Inputs]:
+    for name, net in _network():
+        yield Inputs(name, (net.theta, net.activations, net.loss, *_passed(net.theta, net.activations, net.x[0]), net.y[0]), {})
+
+
 def _directions() -> Iterator[Inputs]:
     rng = np.random.default_rng(37)
-    for name, theta, activations, examples in _network():
-        theta_1 = tuple(Layer(*(_single(rng.standard_normal(tensor.shape)) for tensor in layer)) for layer in theta)
-        yield Inputs(name, (theta, activations, *_passed(theta, activations, examples[0]), theta_1), {})
+    for name, net in _network():
+        theta_1 = tuple(Layer(*(_single(rng.standard_normal(tensor.shape)) for tensor in layer)) for layer in net.theta)
+        yield Inputs(name, (net.theta, net.activations, *_passed(net.theta, net.activations, net.x[0]), theta_1), {})
+
+
+def _partial() -> Iterator[Inputs]:
+    rng = np.random.default_rng(41)
+    for name, net in _network():
+        h, _, x = _backwards(rng, net)
+        yield Inputs(name, (net.theta, net.activations, h, x), {})
+
+
+def _parts_of_rows() -> Iterator[Inputs]:
+    rng = np.random.default_rng(43)
+    for name, net in _network():
+        h, v, _ = _backwards(rng, net)
+        yield Inputs(name, (tuple(_single(rng.standard_normal(h_l.shape)) for h_l in h), v), {})
+
+
+def _transposed() -> Iterator[Inputs]:
+    rng = np.random.default_rng(47)
+    for name, net in _network():
+        yield Inputs(name, (net.theta, net.activations, *_backwards(rng, net)), {})
 
 
 def _several() -> Iterator[Inputs]:
-    for name, theta, activations, examples in _network():
-        h, v = zip(*(_passed(theta, activations, x) for x in examples), strict=True)
-        yield Inputs(name, (theta, activations, h, v), {})
+    for name, net in _network():
+        h, v = zip(*(_passed(net.theta, net.activations, x) for x in net.x), strict=True)
+        yield Inputs(name, (net.theta, net.activations, h, v), {})
 
 
 def _cubics() -> Iterator[Inputs]:
@@ -417,10 +498,110 @@ def _cubics() -> Iterator[Inputs]:
     yield Inputs("without cubic term", (g, H, d, 0.0), {})
 
 
+def _steps_of_cubics(with_r: bool) -> Callable[[], Iterator[Inputs]]:
+    """The problems of `_cubics`, each at a point η, which is 0 in one of them; r is what the caller says."""
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(53)
+        for i, (name, (g, H, d, lam), _) in enumerate(_cubics()):
+            eta = _single(rng.standard_normal(g.shape)) if i else 0 * g
+            yield Inputs(name, (g, H, d, lam, eta, _single(rng.random())) if with_r else (eta, g, H, d, lam), {})
+    return inputs
+
+
+class _Product(NamedTuple):
+    """X ↦ AX by layer, as a function that changes its arithmetic with its matrices."""
+
+    A: tuple[Array, ...]
+
+    def __call__(self, X: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(A @ X for A, X in zip(self.A, X, strict=True))
+
+
+def _systems() -> Iterator[Inputs]:
+    """Few iterations, since what rounding may do to them grows tenfold with each; twelve where the matrix is diagonal."""
+    rng = np.random.default_rng(59)
+    for name, shapes, iterations, preconditioned in (
+            ("one number", ((1, 1),), 5, False), ("one layer", ((4, 1),), 2, False), ("two layers", ((3, 2), (2, 4)), 3, False),
+            ("preconditioned", ((3, 1), (4, 2)), 2, True)):
+        A = tuple(_spd(rng, n, 1) for n, _ in shapes)
+        b = tuple(_single(rng.standard_normal(shape)) for shape in shapes)
+        M = tuple(_single(rng.random(shape) + 0.5) for shape in shapes) if preconditioned else None
+        yield Inputs(name, (_Product(A), b), {"iterations": iterations, "progress": 0.0, "M": M})
+    G, b = _Product((np.diag(_single(np.logspace(0, 1, 16))),)), (_single(rng.standard_normal((16, 1))),)
+    for after, progress in ((11, 0.06), (12, 0.02)):
+        yield Inputs(f"an early end after {after}", (G, b), {"iterations": 20, "progress": progress, "M": None})
+
+
+def _ratios() -> Iterator[Inputs]:
+    for name, numbers in {"an infinite loss": (2.5, np.inf, 0.25), "a loss that is nan": (2.5, np.nan, 0.25),
+                          "nothing to gain": (2.5, 2.5, 0.0), "a model that rises": (2.5, 2.0, -0.25),
+                          "foretold exactly": (1.5, 1.0, 0.5), "a bad step": (2.5, 3.0, 0.75),
+                          "a good step": (2.5, 1.75, 0.625)}.items():
+        yield Inputs(name, tuple(np.asarray(number) for number in numbers), {})
+
+
+def _dampings() -> Iterator[Inputs]:
+    """Ratios on both sides of both bounds, and on them, where λ stays; all of them exact in float32."""
+    for i, (rho, eps) in enumerate(((-np.inf, 0.25), (0.1875, 0.25), (0.1875, 0.125), (0.3125, 0.375), (0.3125, 0.25), (0.25, 0.25),
+                                    (0.5, 0.375), (0.75, 0.25), (0.6875, 0.375), (0.6875, 0.25), (0.8125, 0.125), (0.8125, 0.25),
+                                    (0.0625, 0.125), (0.9375, 0.125), (3.0, 0.375))):
+        yield Inputs(f"ρ = {rho}, ε = {eps}", (np.asarray((0.75, 2.0, 0.0625)[i % 3]), np.asarray(rho)),
+                     {"eps": eps, **_cycled({"boost": (1.5, 1.25), "drop": (0.75, 0.875, 0.5)}, i)})
+
+
+def _descents() -> Iterator[Inputs]:
+    rng = np.random.default_rng(61)
+    for shape, alpha, gamma in (((3,), 0.3, 0.0), ((2, 3), 0.1, 0.05), ((2, 1, 3, 2), 1.5, 0.2), ((1,), 0.7, 1.0)):
+        yield Inputs(f"shape {shape}, γ = {gamma}", (*(_single(rng.standard_normal(shape)) for _ in range(2)), alpha, gamma), {})
+
+
+def _schedules() -> Iterator[Inputs]:
+    """(state, loss, hyper) of every turn of the rule."""
+    at = grouped_newton.State(4, (), np.zeros(1), np.asarray(0.375), np.asarray(2.0), 0)
+    for name, patience, changed, loss, N_sch in (
+            ("the first loss", 0, {"best": None}, 3.0, 1), ("a better loss", 1, {"bad": 1}, 1.0, 1),
+            ("better by less than the threshold", 2, {}, 1.96875, 2), ("better by more than it", 2, {"bad": 1}, 1.90625, 1),
+            ("better by less than a larger threshold", 1, {}, 1.90625, 1), ("the same loss", 1, {}, 2.0, 4),
+            ("a worse loss", 2, {"bad": 1}, 2.5, 1), ("out of patience", 2, {"bad": 2}, 2.5, 2),
+            ("without patience", 0, {}, 2.25, 1), ("out of patience by less than the threshold", 1, {"bad": 1}, 1.96875, 4),
+            ("between two times", 0, {"k": 6}, 2.5, 4), ("a better loss between two times", 0, {"k": 5}, 1.0, 2),
+            ("once more", 1, {"k": 7, "bad": 1, "lam": np.asarray(0.09375)}, 8.0, 1)):
+        f_sch, threshold = ((0.5, 0.03125), (0.75, 0.0625))[patience % 2]
+        yield Inputs(name, (at._replace(**changed), loss, grouped_newton.Hyper(
+            0.5, 1.0, 0.75, 0.25, N_sch=N_sch, p_sch=patience, f_sch=f_sch, threshold=threshold)), {})
+
+
+def _views(there: bool) -> Callable[[], Iterator[Inputs]]:
+    """Every view of a kernel, and of tensors that most views leave alone; `there`: to the modes, or back from them."""
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(71)
+        for view in tensor_normal.VIEWS:
+            for shape in ((2, 3, 4, 5), (2, 3), (4,)):
+                A = _single(rng.standard_normal(shape))
+                given = (A, view) if there else (tensor_normal.as_modes(A, view), shape, view)
+                yield Inputs(f"{view}, shape {shape}", given, {})
+        if there:
+            for lead in (1, 2):
+                A = _single(rng.standard_normal((5, 1, 3, 2, 1, 4)[2 - lead:]))
+                yield Inputs(f"behind {lead} of the axes", (A, "3-way", lead), {})
+    return inputs
+
+
+def _preconditionings() -> Iterator[Inputs]:
+    rng = np.random.default_rng(73)
+    for view in tensor_normal.VIEWS:
+        G = tuple(_single(rng.standard_normal(shape)) for shape in ((2, 3, 1, 2), (2, 3), (4,)))
+        modes = (tensor_normal.as_modes(A, view).shape for A in G)
+        yield Inputs(view, (G, tuple(tuple(_single(rng.standard_normal((d, d))) for d in shape) for shape in modes), view), {})
+
+
 MU = MU1 = (0.25, 0.1, 0.4)
 MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
 PROCEDURES: dict[str, Procedure] = {
+    "conjugate_gradient.conjugate_gradient": Procedure(conjugate_gradient, "conjugate_gradient", _systems),
+    "cubic.model": Procedure(cubic, "model", _steps_of_cubics(False)),
+    "cubic.stationarity": Procedure(cubic, "stationarity", _steps_of_cubics(True)),
     "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
     "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
@@ -428,6 +609,10 @@ PROCEDURES: dict[str, Procedure] = {
     "damping.double_damping": Procedure(damping, "double_damping", _damped(True, mu1=MU1, mu2=MU2)),
     "damping.dp_dlm": Procedure(damping, "dp_dlm", _damped(True, mu1=MU1, mu2=MU2_LM)),
     "damping.dpi_dlm": Procedure(damping, "dpi_dlm", _damped(False, mu1=MU1, mu2=MU2_LM)),
+    "descent.descend": Procedure(descent, "descend", _descents, (shrunk,)),
+    "grouped_newton.schedule": Procedure(grouped_newton, "schedule", _schedules, results=("lam", "best", "bad")),
+    "levenberg_marquardt.reduction_ratio": Procedure(levenberg_marquardt, "reduction_ratio", _ratios),
+    "levenberg_marquardt.adapted": Procedure(levenberg_marquardt, "adapted", _dampings),
     "quasi_newton.bfgs_H": Procedure(quasi_newton, "bfgs_H", _updates(), (product_form,)),
     "quasi_newton.bfgs_B": Procedure(quasi_newton, "bfgs_B", _updates()),
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
@@ -443,6 +628,16 @@ PROCEDURES: dict[str, Procedure] = {
     "roots.inverse_root": Procedure(roots, "inverse_root", _definite),
     "tensor_normal.moments": Procedure(tensor_normal, "moments", _factors),
     "tensor_normal.identify": Procedure(tensor_normal, "identify", _statistics),
+    "tensor_normal.as_modes": Procedure(tensor_normal, "as_modes", _views(True)),
+    "tensor_normal.from_modes": Procedure(tensor_normal, "from_modes", _views(False)),
+    "tensor_normal.preconditioned": Procedure(tensor_normal, "preconditioned", _preconditionings),
+    "single.forward_backward": Procedure(single, "forward_backward", _one_pass,
+                                         lines={"a": "R1.2", "h": "R1.2", "output": "R1.2"}),
+    "single.forward": Procedure(single, "forward", _forwards),
+    "single.backward": Procedure(single, "backward", _gradients),
+    "single.partial_transposed_product": Procedure(single, "partial_transposed_product", _partial),
+    "single.packed": Procedure(single, "packed", _parts_of_rows),
+    "single.transposed_product": Procedure(single, "transposed_product", _transposed),
     "single.jacobian_product": Procedure(single, "jacobian_product", _directions),
     "single.block_matrix": Procedure(single, "block_matrix", _several),
     "smw.solve_with_inverse": Procedure(smw, "solve_with_inverse", _solves(False), (dense_solve,)),

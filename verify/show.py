@@ -11,7 +11,6 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from ..arrays.errors import expect
-from ..nets import single
 from ..reference import METHODS
 from .procedures import PROCEDURES
 from .source import tags_by_line
@@ -19,14 +18,8 @@ from .source import tags_by_line
 SUBJECTS: dict[str, Any] = {
     **METHODS,
     **{name: getattr(procedure.module, procedure.function) for name, procedure in PROCEDURES.items()},
-    "single.forward_backward": single.forward_backward,
-    "single.forward": single.forward,
-    "single.backward": single.backward,
-    "single.partial_transposed_product": single.partial_transposed_product,
-    "single.packed": single.packed,
-    "single.transposed_product": single.transposed_product,
 }
-"""What can be shown: a method's `step`, a procedure, or a pass over a single example."""
+"""What can be shown: a method's `step`, or a procedure."""
 
 _ALGORITHM_4 = {
     "R4.1": "the default numbers",
@@ -249,6 +242,15 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "W1.7": "their positive parts, averaged over the calls",
         "W1.8": "move each subset by −λ times its step size along u",
     } for name in ("grouped_newton", "newton", "cauchy")},
+    "grouped_newton.schedule": {"W1.9": "λ falls once the loss has failed to improve more than p_sch times in a row"},
+    "conjugate_gradient.conjugate_gradient": {
+        "R§5.3": "step along d, the new residual, and the next d, conjugate to all before",
+    },
+    "cubic.model": {"W§D": "slope, curvature and the cubic term (λ/6)‖Dη‖³"},
+    "cubic.stationarity": {"W(3)": "the gradient of that: (H̄ + (λ/2) r D²) η − ḡ"},
+    "descent.descend": {"R§3.7.2": "one step along −p, and −αγθ"},
+    "levenberg_marquardt.reduction_ratio": {"R(5.5)": "what f has lost over what its model foretold"},
+    "levenberg_marquardt.adapted": {"R§5.2.3": "λ is boosted where ρ < ε, dropped where ρ > 1 − ε, kept between"},
     "cubic.step_sizes": {"W(2)": "the η of the largest ‖Dη‖ with (H̄ + (λ/2)‖Dη‖D²) η = ḡ"},
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},
@@ -290,6 +292,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "roots.inverse_root": {"R§4.7.2": "the coupled Newton method, or exactly where the numbers are"},
     "tensor_normal.moments": {"R(4.2)": "U_i times the traces of all the others"},
     "tensor_normal.identify": {"R(4.10)": "c₀ from the trace that all share, and Ũ_i so that its mean eigenvalue is c₀"},
+    "tensor_normal.as_modes": {
+        "R§4.8": "one vector, or a kernel as one matrix",
+        "R§4.7.2": "a kernel's filter positions, inputs and outputs as three modes",
+    },
+    "tensor_normal.from_modes": {"R§4.7.2": "the modes of a kernel back in their places"},
+    "tensor_normal.preconditioned": {"R(4.8)": "each tensor times its factors, mode by mode"},
     "smw.solve_with_inverse": {"R(5.6)": "D in the space of outputs, and G⁻¹g through it, with H⁻¹"},
     "smw.solve_without_inverse": {"R(5.7)": "D in the space of outputs, and G⁻¹g through it, without H⁻¹"},
     "single.forward_backward": {

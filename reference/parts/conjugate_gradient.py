@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...arrays import namespace
+from ...arrays.checks import check_number
+from ...arrays.errors import expect
 from .kronecker import each, inner
 
 Array = Any
@@ -31,7 +33,9 @@ def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: t
              Martens' rule: after i iterations it is enough if φ has fallen by less than the share kε of itself in the last
              k = max(10, i/10); 0 goes on to the end.
     Ensures  x is G⁻¹b where r has become 0: after as many iterations as G has different eigenvalues, rounding aside.
+    Raises   ValueError for numbers out of their ranges, entries that are not finite, or M of other shapes than b.
     """
+    check(b, iterations, progress, M)
     x, r = each(lambda b: 0 * b, b), b
     y = preconditioned(r, M)
     d, ry = y, inner(r, y)
@@ -53,6 +57,22 @@ def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: t
         beta, ry = inner(r, y) / ry, inner(r, y)                                      # R§5.3
         d = plus(y, beta, d)                                                          # R§5.3
     return Solution(x, iterations)
+
+
+def check(b: Any, iterations: int, progress: Any, M: Any) -> None:
+    """Raise ValueError for what `conjugate_gradient` cannot start from; TypeError for mixed arithmetics."""
+    expect(isinstance(iterations, int) and iterations >= 1, "iterations", "a positive integer", "it counts products", iterations)
+    check_number("progress", progress, lambda progress: 0 <= progress < 1, "a number in [0, 1)", "it is a share")
+    xp = namespace(*b, *(M or ()))
+    for l, b_l in enumerate(b):
+        expect(xp.all_finite(b_l), f"b[{l}]", "finite numbers", "nan and inf would spread", "nan or inf")
+    if M is not None:
+        shapes = [tuple(b_l.shape) for b_l in b]
+        expect([tuple(M_l.shape) for M_l in M] == shapes, "M", f"shapes {shapes}", "it divides vectors like b entry by entry",
+               [tuple(M_l.shape) for M_l in M])
+        for l, M_l in enumerate(M):
+            expect(xp.all_finite(M_l) and bool((M_l > 0).all()), f"M[{l}]", "finite positive numbers",
+                   "M is positive definite", "others")
 
 
 def plus(x: Any, c: Any, y: Any) -> tuple[Array, ...]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...arrays import namespace
-from ...arrays.checks import check_number, check_vectors
+from ...arrays.checks import check_number, check_vectors, checked
 from ...arrays.errors import expect
 
 Array = Any
@@ -52,6 +52,23 @@ class Solution(NamedTuple):
     hard: bool
 
 
+def _prepare(given: dict[str, Any]) -> dict[str, Any]:
+    """Checks what there is of a problem, ḡ, H̄, d and λ, and of a point, η and r; λ is brought into the arithmetic of the arrays."""
+    H, d = given["H"], given["d"]
+    xp = namespace(*(value for name, value in given.items() if name != "lam"))
+    check_vectors(**{name: given[name] for name in ("g", "d", "eta") if name in given})
+    S = d.shape[0]
+    expect(tuple(H.shape) == (S, S), "H", f"shape {(S, S)}", "it acts on vectors like d", tuple(H.shape))
+    expect(xp.all_finite(H), "H", "finite numbers", "nan and inf would spread", "nan or inf")
+    expect(xp.symmetric(H), "H", "a symmetric matrix", "it is a Hessian", "an asymmetric one")
+    expect(bool((d >= 0).all()), "d", "numbers >= 0", "they are roots of absolute values", "a negative one")
+    check_number("lam", given["lam"], lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
+    if "r" in given:
+        r = given["r"]
+        expect(r.ndim == 0 and xp.all_finite(r) and bool(r >= 0), "r", "a finite number >= 0", "it is a length", r)
+    return given | {"lam": xp.const(given["lam"])}
+
+
 def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     """The solution η of (2) with the largest ‖Dη‖ (Method 4.1).
 
@@ -59,7 +76,7 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     Ensures  M(r) η = ḡ with r = ‖Dη‖, and no solution has a larger r.
     Raises   ValueError for arguments of another kind; NoSolution where there is none.
     """
-    lam = _checked(g, H, d, lam)
+    lam = _prepare({"g": g, "H": H, "d": d, "lam": lam})["lam"]
     xp = namespace(g, H, d)
     bent, plain, flat = _parts(H, d, lam)
     for s in flat:
@@ -83,8 +100,8 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     whole = xp.concat([xp.reshape(value, (1,)) for value in eta])
     if bent:
         whole = _refined(whole, g, H, d, lam)
-    r = norm(d * whole) if bent else xp.zeros(())
-    return Solution(whole, r, stationarity(g, H, d, lam, whole, r), lowest, hard)
+    r = _norm(d * whole) if bent else xp.zeros(())
+    return Solution(whole, r, stationarity.trusted(g, H, d, lam, whole, r), lowest, hard)
 
 
 def step_sizes(g: Array, H: Array, d: Array, lam: Any) -> Array:
@@ -106,35 +123,23 @@ def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     return found
 
 
+@checked(_prepare)
 def model(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """T(η): eta (S,), the rest as in `solution`."""
-    lam = namespace(eta, g).const(lam)
-    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * norm(d * eta) ** 3                        # W§D
+    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * _norm(d * eta) ** 3                        # W§D
 
 
+@checked(_prepare)
 def stationarity(g: Array, H: Array, d: Array, lam: Any, eta: Array, r: Any) -> Array:
-    """∇T(η) = M(r) η − ḡ (S,), with r = ‖Dη‖."""
+    """∇T(η) = M(r) η − ḡ (S,), with r () = ‖Dη‖ and the rest as in `model`."""
     return H @ eta + lam / 2 * r * d * (d * eta) - g                                             # W(3)
 
 
-def norm(x: Array) -> Any:
+def _norm(x: Array) -> Any:
     """‖x‖ of x (n,), without overflow."""
     xp = namespace(x)
     scale = xp.max(abs(x))
     return scale * xp.sqrt(xp.sum((x / scale) ** 2)) if bool(scale > 0) else scale
-
-
-def _checked(g: Array, H: Array, d: Array, lam: Any) -> Any:
-    """λ in the arithmetic of the arrays, after all checks."""
-    xp = namespace(g, H, d)
-    check_vectors(g=g, d=d)
-    S = g.shape[0]
-    expect(tuple(H.shape) == (S, S), "H", f"shape {(S, S)}", "it acts on vectors like g", tuple(H.shape))
-    expect(xp.all_finite(H), "H", "finite numbers", "nan and inf would spread", "nan or inf")
-    expect(xp.symmetric(H), "H", "a symmetric matrix", "it is a Hessian", "an asymmetric one")
-    expect(bool((d >= 0).all()), "d", "numbers >= 0", "they are roots of absolute values", "a negative one")
-    check_number("lam", lam, lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
-    return xp.const(lam)
 
 
 def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
@@ -153,11 +158,11 @@ def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
         eps = _roundoff(xp, g.shape[0])
         at_bottom = gaps <= eps * xp.max(abs(w))
         rest = xp.where(at_bottom, 0 * gamma, gamma / xp.where(at_bottom, 1 + 0 * gaps, gaps))
-        along = norm(xp.where(at_bottom, gamma, 0 * gamma))
+        along = _norm(xp.where(at_bottom, gamma, 0 * gamma))
         r_0 = 2 * sigma_0 / lam
-        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-27
+        if bool(along <= eps * _norm(gamma)) and bool(_norm(rest) <= r_0):                         # ERR-27
             v = _bottom(V, at_bottom, eps)
-            missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
+            missing = xp.sqrt((r_0 - _norm(rest)) * (r_0 + _norm(rest)))
             return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2
     tau = _root(gamma, base, sigma_0, lam)
     return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(4)
@@ -170,12 +175,12 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
     """
     xp = namespace(gamma)
     eps = _roundoff(xp, gamma.shape[0])
-    half, product = sigma_0 / 2, lam * norm(gamma) / 2
+    half, product = sigma_0 / 2, lam * _norm(gamma) / 2
     tau = high = product / (half + xp.sqrt(half * half + product))       # the root if all of γ lay along the lowest eigenvector
     low = 0 * high
     for _ in range(_MOST):
         s = gamma / (base + tau)                                                                 # W(5)
-        size = norm(s)
+        size = _norm(s)
         excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
         slope = size * xp.sum((s / size) ** 2 / (base + tau))
         new = tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
@@ -200,7 +205,7 @@ def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
     best = _backward_error(eta, g, H, d, lam)
     for _ in range(_REFINEMENTS):
         try:
-            new = eta - xp.solve(hessian(eta, H, d, lam), stationarity(g, H, d, lam, eta, norm(d * eta)))
+            new = eta - xp.solve(hessian.trusted(eta, H, d, lam), stationarity.trusted(g, H, d, lam, eta, _norm(d * eta)))
         except ArithmeticError:
             return eta
         error = _backward_error(new, g, H, d, lam)
@@ -213,10 +218,11 @@ def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
 _REFINEMENTS = 4
 
 
+@checked(_prepare)
 def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
     """∇²T(η) = M(r) + (λ/2) (D²η)(D²η)ᵀ / r (S, S), and H̄ where r = 0; an all-zero row with d_s = 0 gets a 1 on its diagonal."""
     xp = namespace(eta)
-    r, a = norm(d * eta), d * (d * eta)
+    r, a = _norm(d * eta), d * (d * eta)
     alone = xp.indicator(xp.sum(abs(H), axis=1) + d <= 0)
     J = H + (lam / 2 * r * d * d + alone)[:, None] * xp.eye(d.shape[0])
     return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
@@ -225,9 +231,9 @@ def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
     xp = namespace(eta)
-    r = norm(d * eta)
+    r = _norm(d * eta)
     terms = abs(H) @ abs(eta) + lam / 2 * r * d * (d * abs(eta)) + abs(g)
-    left = abs(stationarity(g, H, d, lam, eta, r))
+    left = abs(stationarity.trusted(g, H, d, lam, eta, r))
     return xp.max(xp.where(terms > 0, left, 0 * left) / xp.where(terms > 0, terms, 1 + 0 * terms))
 
 
@@ -248,7 +254,7 @@ def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
     for i in range(1, P.shape[0]):
         if bool(P[i, i] > (1 + eps) * P[first, first]):
             first = i
-    return P[first] / norm(P[first])
+    return P[first] / _norm(P[first])
 
 
 def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int]]:

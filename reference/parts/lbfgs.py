@@ -46,11 +46,13 @@ class Memory(NamedTuple):
 
 
 def empty(n: int, p: int, like: Array, h: Any = 1) -> Memory:
-    """No pairs of vectors of length n yet: H = hI, h > 0.
+    """No pairs of vectors of length n yet: H = hI.
 
-    Raises   ValueError unless p is a positive integer.
+    Raises   ValueError unless n and p are positive integers and h > 0.
     """
+    expect(isinstance(n, int) and n >= 1, "n", "a positive integer", "it counts the entries of a vector", n)
     expect(isinstance(p, int) and p >= 1, "p", "a positive integer", "it counts pairs", p)
+    expect(bool(h > 0) and bool(1 / h > 0), "h", "a finite positive number", "H = hI is to be positive definite", h)
     none = namespace(like).zeros((n, 0))
     return Memory(none, none, p, h)
 
@@ -62,8 +64,11 @@ def updated(H: Any, s: Array, y: Array) -> Any:
     digits: H stays as it is (DEV-KBFGS20-3).
 
     Takes    H (n, n) or a Memory; s (n,), y (n,), damped, so that sᵀy = 0 only where s = y = 0.
-    Raises   ValueError where sᵀy < 0.
+    Raises   ValueError where sᵀy < 0, or for vectors that H does not act on.
     """
+    n = (H.S if isinstance(H, Memory) else H).shape[0]
+    for name, vector in (("s", s), ("y", y)):
+        expect(tuple(vector.shape) == (n,), name, f"shape {(n,)}", "H acts on vectors of that length", tuple(vector.shape))
     if abs(s @ y) <= namespace(s).smallest:
         return H
     if not isinstance(H, Memory):

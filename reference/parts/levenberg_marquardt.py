@@ -14,7 +14,7 @@ from typing import Any
 
 from ... import nets
 from ...arrays import namespace
-from ...arrays.checks import check_number
+from ...arrays.checks import check_number, checked
 from ...arrays.errors import expect
 from .kronecker import each, inner, join, joined, split
 
@@ -34,8 +34,10 @@ def reduction_ratio(f: Any, f_p: Any, foretold: Any) -> Any:
     """ρ = (f(θ) − f(θ + p)) / (m(0) − m(p)) (R (5.5)).
 
     Ensures  ρ · foretold = f − f_p where foretold > 0 and f_p is finite.
+    Raises   ValueError where f is not finite; TypeError for mixed arithmetics.
     """
     xp = namespace(f, f_p, foretold)
+    expect(xp.all_finite(f), "f", "a finite number", "a step starts from it", f)
     if not (xp.all_finite(f_p) and foretold >= 0):
         return xp.asarray(float("-inf"))                                      # DEV-LM-2
     if not foretold > 0:
@@ -43,12 +45,32 @@ def reduction_ratio(f: Any, f_p: Any, foretold: Any) -> Any:
     return (f - f_p) / foretold                                               # R(5.5)
 
 
+def _prepare(given: dict[str, Any]) -> dict[str, Any]:
+    lam_LM, rho = given["lam_LM"], given["rho"]
+    xp = namespace(lam_LM, rho)
+    expect(xp.all_finite(lam_LM) and bool(lam_LM > 0), "lam_LM", "a finite positive number", "boosting 0 leaves 0", lam_LM)
+    expect(xp.all_finite(rho) or bool(rho < 0), "rho", "a number, or −∞", "it is compared with ε", rho)
+    check_changes(given["eps"], given["boost"], given["drop"])
+    return given
+
+
+@checked(_prepare)
 def adapted(lam_LM: Any, rho: Any, *, eps: Any, boost: Any, drop: Any) -> Any:
-    """λ_LM of the next step: boosted after a bad foretelling, dropped after a good one."""
+    """λ_LM of the next step: boosted after a bad foretelling, dropped after a good one.
+
+    Takes    lam_LM (), rho (); 0 < eps < 1/2; boost > 1; 0 < drop < 1.
+    """
     xp = namespace(lam_LM, rho)
     eps = xp.const(eps)
     factor = boost if rho < eps else drop if rho > 1 - eps else 1             # R§5.2.3
     return xp.const(factor) * lam_LM                                          # R§5.2.3
+
+
+def check_changes(eps: Any, boost: Any, drop: Any) -> None:
+    """Raise ValueError for ε, boost or drop out of range."""
+    check_number("eps", eps, lambda eps: 0 < 2 * eps < 1, "a number in (0, 1/2)", "ρ < ε and ρ > 1 − ε exclude each other")
+    check_number("boost", boost, lambda boost: boost > 1, "a number > 1", "a bad step makes the next one shorter")
+    check_number("drop", drop, lambda drop: 0 < drop < 1, "a number in (0, 1)", "a good step makes the next one longer")
 
 
 def check_hyper(hyper: Any) -> None:
@@ -56,9 +78,7 @@ def check_hyper(hyper: Any) -> None:
     check_number("eta", hyper.eta, lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
     check_number("lam_LM", hyper.lam_LM, lambda lam: lam > 0, "a positive number", "boosting 0 leaves 0")
     check_number("tau", hyper.tau, lambda tau: tau > 0, "a positive number", "it keeps B + λI invertible")
-    check_number("eps", hyper.eps, lambda eps: 0 < 2 * eps < 1, "a number in (0, 1/2)", "ρ < ε and ρ > 1 − ε exclude each other")
-    check_number("boost", hyper.boost, lambda boost: boost > 1, "a number > 1", "a bad step makes the next one shorter")
-    check_number("drop", hyper.drop, lambda drop: 0 < drop < 1, "a number in (0, 1)", "a good step makes the next one longer")
+    check_changes(hyper.eps, hyper.boost, hyper.drop)
     if hyper.accept is not None:
         check_number("accept", hyper.accept, lambda accept: 0 < accept < hyper.eps, "a number in (0, ε)",
                      "λ must grow after every step that is refused (R Theorem 6)")

@@ -112,6 +112,9 @@ def _diagonal(A: Array) -> Array:
 
 def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
     U = tuple(U)
+    xp = namespace(*tensors, *U)
+    for array in (*tensors, *U):
+        expect(xp.all_finite(array), "G, M, U", "finite numbers", "nan and inf would spread", "nan or inf")
     for tensor in tensors:
         expect(tensor.shape == tensors[0].shape, "M", f"shape {tuple(tensors[0].shape)}", "draw and mean are of one shape",
                tuple(tensor.shape))
@@ -130,7 +133,11 @@ def as_modes(A: Array, view: str, lead: int = 0) -> Array:
              (kh·kw, in, out), with the size of the filter, the inputs and the outputs as modes (R Section 4.7.2); "4-way": it
              stays; "matrix": it becomes (out, in·kh·kw); "vector": every tensor becomes (n,) (R Section 4.8). Others stay as
              they are.
+    Raises   ValueError for another view, or a number of axes that no parameter has.
     """
+    check_view(view)
+    expect(isinstance(lead, int) and 0 <= lead < A.ndim and A.ndim - lead <= 4, "lead", "one to four axes behind it",
+           "parameters have as many", f"{lead} of {A.ndim}")
     xp, head, shape = namespace(A), tuple(A.shape[:lead]), tuple(A.shape[lead:])
     if view == "vector":
         return xp.reshape(A, (*head, prod(shape)))                                              # R§4.8
@@ -147,7 +154,11 @@ def from_modes(A: Array, shape: tuple[int, ...], view: str) -> Array:
     """The inverse of `as_modes`, for a parameter of this shape.
 
     Takes    A (d_1, …, d_k): what `as_modes` made of it.
+    Raises   ValueError for another view, or another number of entries than the shape has.
     """
+    check_view(view)
+    expect(min(shape) > 0 and prod(A.shape) == prod(shape), "A", f"{prod(shape)} entries", f"the parameter has shape {shape}",
+           f"shape {tuple(A.shape)}")
     xp = namespace(A)
     if len(shape) < 4 or view != "3-way":
         return xp.reshape(A, shape)

@@ -52,7 +52,7 @@ def candidate_under(method, convention, *, show=True):
 def suite(method, convention):
     """Four steps of a case, with hyper-parameters, under which the convention makes a difference."""
     name = next((case for words, case in {"positions": "images", "evenly": "images", "batch normalisation": "normalised",
-                                          "no pair": "labels"}.items() if words in convention.text), "plain")
+                                          "Γ = 0": "dead_layer", "no pair": "labels"}.items() if words in convention.text), "plain")
     case, = verify.cases(method, [name])
     hyper = {"momentum": "heavy_ball"} if method == "sgd_m" and "moving average" in convention.text else {}
     if "+ 1" in convention.text:
@@ -76,7 +76,8 @@ def test_a_convention_is_named_and_a_slip_is_named_as_the_cause(method, conventi
         assert f"Cause: {convention.text}" in " ".join(str(report).replace("│", " ").split())
 
 
-UNSEEN = ("the pair of G is added up", "no pair")     # a factor on s and y changes no update; the last pair no parameter yet
+UNSEEN = ("the pair of G is added up", "no pair", "Γ = 0")
+"""A factor on s and y changes no update, the last pair no parameter yet, and a layer that is dead from the start does not move."""
 
 
 @pytest.mark.parametrize(("method", "convention"), [

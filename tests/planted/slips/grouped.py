@@ -91,6 +91,9 @@ SLIPS = {
             ("W1.9", "state.bad < hyper.p_sch", "state.bad <= hyper.p_sch", "one more time patient"),
             ("W1.9", "state.lam * xp.const(hyper.f_sch)", "xp.const(hyper.lam1) * xp.const(hyper.f_sch)", "λ falls once only"),
         ],
+        "grouped/test_grouped_methods.py::test_curvature_as_rows_another_batch_or_none": [
+            ("second_sample", "batch.y[rows]", "batch.y[:rows.shape[0]]", "the targets of other rows"),
+        ],
         "grouped/test_grouped_methods.py::test_curvature_that_names_no_examples": [
             ("second_sample", "(rows < N)", "(rows <= N)", "a row too many"),
         ],
@@ -115,7 +118,7 @@ SLIPS = {
             ("_bent", "norm(rest) <= r_0", "norm(rest) > r_0", "the hard case at the wrong side"),
         ],
         "grouped/test_cubic.py::test_of_two_minimisers_the_same_one_is_taken": [
-            ("_bottom", "P[first] / norm(P[first])", "kept[:, 0] / norm(kept[:, 0])", "the sign of an eigenvector routine"),
+            ("_bottom", "P[first] / _norm(P[first])", "kept[:, 0] / _norm(kept[:, 0])", "the sign of an eigenvector routine"),
         ],
         "grouped/test_cubic.py::test_coordinates_without_cubic_term_are_eliminated": [
             ("solution", "H_b - B.T @ to_eta", "H_b", "no Schur complement"),

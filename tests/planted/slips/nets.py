@@ -3,11 +3,11 @@
 SLIPS = {
     "nets.single": {
         "nets/test_passes_exact.py::test_the_single_passes_as_printed_are_the_batched_ones": [
-            ("R1.2", "a = x", "a = phi[0].phi(x)", "the input itself is activated"),
+            ("R1.2", "a_l = x", "a_l = phi[0].phi(x)", "the input itself is activated"),
             ("R1.2", "range(L)", "range(L - 1)", "the output layer is forgotten"),
-            ("R1.2", "[a, xp.ones(1)]", "[xp.ones(1), a]", "ā has its 1 in front, W̄ has its bias column at the end"),
+            ("R1.2", "[a_l, xp.ones(1)]", "[xp.ones(1), a_l]", "ā has its 1 in front, W̄ has its bias column at the end"),
             ("R1.2", "xp.ones(1)", "xp.zeros(1)", "ā ends in 0: no bias"),
-            ("R1.2", "W[l] @ a_b[l]", "W[l][:, :-1] @ a", "the bias is left out"),
+            ("R1.2", "W[l] @ a_b[l]", "W[l][:, :-1] @ a_l", "the bias is left out"),
             ("R1.2", "phi[l].phi(h[l])", "phi[l - 1].phi(h[l])", "the activation of the layer before"),
             ("R1.3", "LOSSES", "-LOSSES", "ŷ and y exchanged: ascent"),
             ("R1.4", "reversed(range(L))", "range(L)", "backward pass in forward order"),
@@ -39,7 +39,7 @@ SLIPS = {
             ("R18.12", "zip(W_1, b_1", "zip(b_1, W_1", "W and b exchanged"),
         ],
         "nets/test_passes_multiprecision.py::test_the_single_passes_are_the_batched_ones": [
-            ("R1.3", "gradient(a[None, :]", "gradient(h[-1][None, :]", "the loss is differentiated at h, not at the output"),
+            ("R1.3", "gradient(a_l[None, :]", "gradient(h[-1][None, :]", "the loss is differentiated at h, not at the output"),
             ("R1.4", "d_phi(h[l])", "d_phi(phi[l].phi(h[l]))", "φ′ at the activation, not at the pre-activation"),
             ("R18.4", "gradient(v[L][None, :]", "gradient(h[-1][None, :]", "the loss is differentiated at h, not at ŷ"),
             ("R18.4", "d_phi[-1](h[-1])", "d_phi[-1](v[-1])", "φ′ at the activation, not at the pre-activation"),

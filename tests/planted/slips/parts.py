@@ -127,8 +127,8 @@ SLIPS = {
     "reference.parts.descent": {
         "reference/test_parts_descent.py::test_descend_in_loops": [
             ("R§3.7.2", "theta - alpha", "theta + alpha", "ascent"),
-            ("R§3.7.2", "alpha * (p + namespace(theta).const(gamma) * theta)",
-             "alpha * p - namespace(theta).const(gamma) * theta", "weight decay that α does not scale"),
+            ("R§3.7.2", "alpha * (p + xp.const(gamma) * theta)",
+             "alpha * p - xp.const(gamma) * theta", "weight decay that α does not scale"),
             ("R§3.7.2", "* theta)", "* p)", "γ weighs the direction"),
         ],
         "reference/test_parts_descent.py::test_step_decay_at_its_boundaries": [
