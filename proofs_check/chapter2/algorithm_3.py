@@ -76,7 +76,5 @@ STATEMENTS = (
                  Form("θ₁ and 1 − θ₁ exchanged in line 3", ensures(exchanged, False))),
         repaired=Form("for 0 < μ₂ ≤ 1 and (s, y) ≠ (0, 0)", ensures(double_damping, False)), errata=(12, 21),
         note="Three equalities pin both results; the cores are proved in R.Prose.2.powell-H and R.Prose.2.powell-B-I. "
-        "Beyond μ₂ = "
-             "1 line 4 "
-             "divides by zero at s̃ᵀy = s̃ᵀs̃ (R.Prose.2.powell-B-I/1)."),
+             "Beyond μ₂ = 1 line 4 divides by zero at s̃ᵀy = s̃ᵀs̃ (R.Prose.2.powell-B-I/1)."),
 )

@@ -84,9 +84,7 @@ STATEMENTS = (
                  Form("μ₂ = λ in line 17", both(mu2=Q(1, 4))), Form("line 20 with the product of means", both(outer_of_mean=True))),
         repaired=Form("s_g = y_g = 0 in line 3; line 8 averages with the mini-batch gradient", both()), errata=(17, 20, 25, 30),
         note="All else is defined before it is used, at k = 1 too, and the shapes are consistent: p_l is (d_l, d_(l−1) + "
-        "1) like "
-             "W_l. A pair "
-             "s_g = y_g = 0 stops line 18 (ERR-21)."),
+             "1) like W_l. A pair s_g = y_g = 0 stops line 18 (ERR-21)."),
     Statement(
         "R.Alg.2", "Section 2.2",
         Form("line 4: p_l = H_g ∇f̂_l H_a, W_l = W_l − αp_l, on what Algorithm 4 holds", summary()),
@@ -112,16 +110,13 @@ STATEMENTS = (
         mutants=(Form("with H_a(k) in line 8", past_only(late=True)),),
         pinned="independence is pinned by the one line that could break it",
         note="The second half of Assumption 4. With Algorithm 4's momentum in place of the mini-batch gradient E∇f̂_k = "
-        "∇f would "
-             "fail instead."),
+             "∇f would fail instead."),
     Statement(
         "R.Alg.7", "Section 2.8.2",
         Form("lines 1 to 13, as printed", seventh(printed=True)), checks=(BESIDE,),
         mutants=(Form("without momentum", seventh(momentum=False)), Form("targets of the data in line 8", seventh(targets="data")),
                  Form("inverses in every step", seventh(every=True))),
         repaired=Form("H_a, H_g from the warm start before step 1, ∇f̂ = β∇f̂ + (1 − β)∇f after line 4, line 8 at the "
-        "parameters "
-                      "of line 3, "
-                      "lines 8 to 12 for every l", seventh()), errata=(34,),
+                      "parameters of line 3, lines 8 to 12 for every l", seventh()), errata=(34,),
         note="Line 5 reads H_a, H_g and ∇f̂ before any line sets them; see DEV-KFAC20-1 and -2. T = 2."),
 )

@@ -74,6 +74,5 @@ STATEMENTS = (
         mutants=(Form("the sum for the mean", frame(mean=False)), Form("θ_k + α_kH_k∇f̂_k", frame(sign=1)),
                  Form("H_(k−1) for H_k", frame(late=True))),
         note="Everything is given or defined before use at k = 1; H_1 is the user's. Line 3 says nothing of ξ_k; Assumption 4 "
-             "does. "
-             "Algorithm 5 is an instance: tests/chapter2 run both, vec stacking columns, H_k = diag{H_a ⊗ H_g}."),
+             "does. Algorithm 5 is an instance: tests/chapter2 run both, vec stacking columns, H_k = diag{H_a ⊗ H_g}."),
 )

@@ -83,8 +83,7 @@ def sampling(kind: str, sigma2: F) -> Callable[[], Outcome]:
             expected = [sum(entry) / len(drawn) for entry in zip(*drawn, strict=True)]
             spread = sum(sum((g - m) ** 2 for g, m in zip(one, mean, strict=True)) for one in drawn) / len(drawn)
             if expected != mean or spread > sigma2:
-                return Outcome(f"w = {w}, b = {b}: E∇f̂ = {[str(e) for e in expected]}, ∇f = {[str(m) for m in mean]}, "
-                "variance "
+                return Outcome(f"w = {w}, b = {b}: E∇f̂ = {[str(e) for e in expected]}, ∇f = {[str(m) for m in mean]}, variance "
                                f"{spread}")
         return Outcome()
     return claim
@@ -120,8 +119,7 @@ STATEMENTS = (
         mutants=(Form("L = 9/10 ‖ā‖²", lipschitz(F(9, 10))), Form("L = ‖ā‖²/2", lipschitz(F(1, 2))),
                  Form("L = ‖ā‖²/100", lipschitz(F(1, 100)))),
         note="One layer with a smooth bounded activation satisfies it; R.As.1/1 proves this one. With a hidden layer none "
-        "does: "
-             "R.As.1/2."),
+             "does: R.As.1/2."),
     Statement(
         "R.As.1/1", "Section 2.7, Assumption 1: one softsign unit",
         Form("ψ″(h) = (1 − 2h)/(1 + h)⁴ ≤ 1 for h ≥ 0, ψ = ½φ²", curvature(1)),
@@ -140,8 +138,7 @@ STATEMENTS = (
         repaired=Form("along this line L = w_2² will do, and no constant",
                       two_layers(lambda R: R * R)),
         note="∂²f/∂b_1² contains w_2²φ′(h_2)²φ′(h_1)², and b_2 can hold h_2 where φ′ is not small. So Theorem 2 (and "
-        "Theorem 4, "
-             "which has the "
+             "Theorem 4, which has the "
              "same assumption) is about nets of one layer, or needs iterates that stay bounded.", errata=(68,)),
     Statement(
         "R.As.2", "Section 2.7",
@@ -150,8 +147,7 @@ STATEMENTS = (
         checks=(claimed(Status.EXACT_Q, "two examples, all draws, 16 parameters"),),
         mutants=(Form("without replacement, given the epoch's first draw", sampling("without replacement", F(2))),
                  Form("σ² = 1/10", sampling("with replacement", F(1, 10))), Form("σ² = 0", sampling("with replacement", F(0)))),
-        note="Satisfied by sampling with replacement. Passing through shuffled data epoch by epoch, as in the "
-        "experiments, is not "
+        note="Satisfied by sampling with replacement. Passing through shuffled data epoch by epoch, as in the experiments, is not "
              "independent: the last batch of an epoch is known from the others. What σ² is the variance of: R.Thm.2/9."),
     Statement(
         "R.As.3", "Section 2.7: \"such as sigmoid and tanh\"",
@@ -160,8 +156,7 @@ STATEMENTS = (
         mutants=(Form("ReLU, φ = 1", bounded_activation("relu", 1)), Form("ReLU, φ = 50", bounded_activation("relu", 50)),
                  Form("tanh(h) ≤ 0", bounded_activation("tanh", 0))),
         note="tanh is odd. Satisfied by tanh, the sigmoid (R.As.3/1) and softsign, not by ReLU and linear layers, which "
-        "are all hidden "
-             "layers of Table 2.4: the theorem covers none of the experiments. No proof uses the bound of the last "
+             "are all hidden layers of Table 2.4: the theorem covers none of the experiments. No proof uses the bound of the last "
              "activation."),
     Statement(
         "R.As.3/1", "Section 2.7: \"such as sigmoid and tanh\"",
@@ -178,8 +173,7 @@ STATEMENTS = (
                  Form("κ = 10^(−9)", kept(lambda k: F(1, 10**9)))),
         repaired=Form("H_g(k) ⪰ (1 + 1/μ₁)^(−k) in Algorithm 5; κI ⪯ H_k where line 17 tests s̃ᵀỹ ≥ μ₁ỹᵀỹ",
                       kept(lambda k: F(1, 6**k))),
-        errata=(31,),
+        errata=(31, 66),
         note="The first half is Lemma 3 (R.Lem.3). The second half, that H_k depends on ξ_[k−1] alone, holds: R.Thm.2/7. H_k = "
-             "I, plain "
-             "SGD, satisfies all of it."),
+             "I, plain SGD, satisfies all of it."),
 )

@@ -145,8 +145,7 @@ STATEMENTS = (
                  Form("another vector for ā", (size_of_hessian(True), hessian(homogeneous=False)))),
         repaired=Form("with ā_(l−1)", (size_of_hessian(True), hessian())), errata=(10,),
         note="h_l is linear in W_l, so that nothing but G_l enters, whatever the layers above are. (14, 15) matrices V "
-        "modulo p: "
-             "210 entries."),
+             "modulo p: 210 entries."),
     Statement(
         "R.Eq.2.3", "Section 2.2",
         Form("E[āāᵀ ⊗ G] = A ⊗ E[G] + E[(āāᵀ − A) ⊗ (G − E[G])], of which (2.3) keeps the first term", covariance()),
@@ -172,7 +171,5 @@ STATEMENTS = (
         mutants=(Form("in the first layer, G = I", pair(layer=1)), Form("y_g = 2s_g", pair(factor=2)),
                  Form("y_g = 0", pair(factor=0))),
         note="A definition. Below the last layer the weights above h_l change in the same step, so that y_g is no G_l s_g "
-        "for any "
-             "G_l of one "
-             "point, and curvature can come out negative even where every G_l(i) ⪰ 0."),
+             "for any G_l of one point, and curvature can come out negative even where every G_l(i) ⪰ 0."),
 )

@@ -231,8 +231,7 @@ STATEMENTS = (
                  Form("without ‖B‖ ≤ b", (core_of_B(without="b - xBx >= 0"), norm_of_B(lambda b, r: b * max(1, r))))),
         hypotheses=("0 < yᵀHy/sᵀy ≤ 1/μ₁ with the H = B⁻¹ that is updated",), sharpness=(nearly("B"),),
         note="True, and never attained: for B = I the largest eigenvalue λ of B⁺ solves λ² − (1 + r)λ + sᵀy/sᵀs = 0 with r = "
-             "yᵀHy/sᵀy, so "
-             "that λ < 1 + r; the supremum is 1 + r."),
+             "yᵀHy/sᵀy, so that λ < 1 + r; the supremum is 1 + r."),
     Statement(
         "R.Eq.2.8/1", "Section 2.3: first step of (2.8)",
         Form("(xᵀy)² ≤ ‖B‖ yᵀHy xᵀx", rank_one()),

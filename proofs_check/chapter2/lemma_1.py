@@ -122,12 +122,8 @@ STATEMENTS = (
         repaired=Form("1 + φ²d for layers that read activations, 1 + max_i ‖x(i)‖² for the first; d the number of inputs",
                       bounded(lambda layer: 1 + (layer.longest if layer.first else layer.phi**2 * layer.d))), errata=(32,),
         note="For finite data some positive constants exist, as the lemma says; the printed ones are wrong for the first "
-        "layer. "
-             "d_l, which "
-             "the chapter does not define, must be the number of inputs of layer l. Both ends are attained: by "
-             "activations that "
-             "are all "
-             "±φ, and by a batch that does not span. Proof: R.Lem.1/1 to /3."),
+             "layer. d_l, which the chapter does not define, must be the number of inputs of layer l. Both ends are attained: by "
+             "activations that are all ±φ, and by a batch that does not span. Proof: R.Lem.1/1 to /3."),
     Statement(
         "R.Lem.1/1", "Section 2.7, proof",
         Form("⟨ā, x⟩² ≤ ‖x‖²‖ā‖² (Cauchy–Schwarz), shown in three dimensions", cauchy()),

@@ -185,15 +185,12 @@ STATEMENTS = (
                       Bounds(lambda x, p, k: (1 + x) ** k, printed_flat))),
         hypotheses=("Algorithm 5", "none of Assumptions 1 to 4"),
         repaired=Form("with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ: I/(1 + p/μ₁) ⪯ H_g(k) ⪯ (ω^p + (1 + ω + … + ω^(p−1))/μ₂) I for "
-        "all k, "
-                      "ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat(lambda x, k: x), own=False)),
+                      "all k, ω = max(1, 1/(μ₁μ₂))", Bounds(lambda x, p, k: 1 + p * x, sharper_flat(lambda x, k: x), own=False)),
         sharpness=(nearly_attained,), errata=(31,),
         note="Both printed constants are false, the lower one with two pairs in one dimension (for κ̄_g see R.Lem.2/9). With "
-             "line 17 as printed no "
-        "positive "
+        "line 17 as printed no positive "
              "constants need exist: see R.Lem.2/8. The repaired bounds are proved by R.Lem.2/1, /3, /4, /6 and /7 with κ = μ₁ "
-             "in the "
-             "last column: yᵀy/sᵀy ≤ 1/μ₁."),
+             "in the last column: yᵀy/sᵀy ≤ 1/μ₁."),
     Statement(
         "R.Lem.2/2", "Section 2.7, proof: the bound of ‖B‖",
         Form("‖B‖ ≤ (1 + 1/μ₁)^p", PRINTED._replace(flat=None)),
@@ -217,6 +214,5 @@ STATEMENTS = (
                       Bounds(lambda x, p, k: (1 + x) ** k, sharper_flat(lambda x, k: x * (1 + x) ** k))),
         errata=(31,),
         note="Follows from the printed κ_g by right steps (R.Lem.2/3 to /7), and falls with it: where H_g has shrunk in one "
-             "direction, "
-             "line 17 lets a pair pass whose s leans far out of it."),
+             "direction, line 17 lets a pair pass whose s leans far out of it."),
 )

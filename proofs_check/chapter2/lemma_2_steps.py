@@ -226,8 +226,7 @@ STATEMENTS = (
         hypotheses=("s = (1, 0), y = (1, t) after a rotation and a change of scale; what is orthogonal to both is left alone",),
         sharpness=(attained_at(1, 1, -1), attained_at(2, -2, 1)),
         note="1 + r in the printed chain is the triangle inequality for I − ρysᵀ; its norm is √(sᵀs yᵀy)/sᵀy itself, "
-        "attained for "
-             "H_{i−1} = I. For n = 1 H_i = s/y ≤ 1/μ₂."),
+             "attained for H_{i−1} = I. For n = 1 H_i = s/y ≤ 1/μ₂."),
     Statement(
         "R.Lem.2/7", "Section 2.7, end of the proof",
         Form("h_0 = 1, h_i = μ̂h_{i−1} + 1/μ₂ gives h_p = μ̂^p + (μ̂^p − 1)/(μ̂ − 1)/μ₂", geometric()),
@@ -242,10 +241,8 @@ STATEMENTS = (
                  Form("H_g(k) ≥ 1/(1 + k/μ₁)", lasting(lambda k: 1 / Q(1 + 5 * k))),
                  Form("H_g(k) ≥ 4^(−k)", lasting(lambda k: Q(1, 4**k)))),
         hypotheses=("Assumptions 1 to 3, which this network satisfies", "line 17 with ≥, as printed; every pair of the "
-        "run is a "
-                                                                        "tie"),
+                                                                        "run is a tie"),
         repaired=Form("H_g(k) ≥ (1 + 1/μ₁)^(−k)", lasting(lambda k: Q(1, 6**k))), errata=(31, 33, 66),
         note="Where sᵀy < 0 the damped pair is s̃ = μ₁H_g y, and in one dimension the newest pair is all of H_g: so H_g(k) = "
-             "μ₁^k, for "
-             "every p. In floats rounding decides the ties (ERR-33), and those that pass shrink H_g all the same."),
+             "μ₁^k, for every p. In floats rounding decides the ties (ERR-33), and those that pass shrink H_g all the same."),
 )

@@ -112,6 +112,5 @@ STATEMENTS = (
         errata=(30,),
         note="p = 4, d_i = 3. The same 4 p d_i d_o multiply-adds as the two loops, in two large products. The solves with "
         "R and the inner matrix add p²d_i + "
-             "p²d_o + p³ "
-             "(ERR-30)."),
+             "p²d_o + p³ (ERR-30)."),
 )

@@ -223,9 +223,7 @@ STATEMENTS = (
                  Form("for μ₂ ≤ 3", weight_exists(3))),
         repaired=Form("for 0 < μ₂ ≤ 1: s̃ᵀs̃ − s̃ᵀy > (1 − μ₂)s̃ᵀs̃ ≥ 0", weight_exists(1)), errata=(12,),
         note="2.3.1 recommends μ₂ in (0, 1] for another reason; beyond 1 there is a pole at s̃ᵀy = s̃ᵀs̃. The inequality "
-        "s̃ᵀỹ ≥ "
-             "μ₂s̃ᵀs̃ itself "
-             "holds on both sides of the pole."),
+             "s̃ᵀỹ ≥ μ₂s̃ᵀs̃ itself holds on both sides of the pole."),
     Statement(
         "R.Prose.2.powell-B-I/2", "Section 2.3.1: B ⪰ μ₂I implies the same inequality",
         Form("B ⪰ μ₂I and ỹ = Bs̃ give ỹᵀs̃ ≥ μ₂s̃ᵀs̃, shown for n = 2", lm()),
@@ -255,8 +253,7 @@ STATEMENTS = (
                                                for_all(lambda given, s_t, y_t: 2 * given[4] * dot(s_t, s_t) <= dot(s_t, y_t))))),
         hypotheses=("(s, y) ≠ (0, 0): ERR-21", "0 < μ₁ < 1, 0 < μ₂ ≤ 1"), errata=(21,),
         note="The core is that of R.Prose.2.powell-B-I; s̃ᵀy ≥ μ₁yᵀHy > 0 keeps s̃ from 0. Where y = 0 ≠ s the second "
-        "step gives ỹ "
-        "= μ₂s."),
+        "step gives ỹ = μ₂s."),
     Statement(
         "R.Prose.2.double-damping/1", "Section 2.3: \"the first step … guarantees\"",
         Form("yᵀHy/s̃ᵀy ≤ 1/μ₁ after the first step", (reached(), for_all(
@@ -295,9 +292,7 @@ STATEMENTS = (
                      lambda given, s_t, y_t: ratio(given, s_t, y_t) <= max(1 / given[3], norm(given)) / 2)))),
         sharpness=(part(0, attained_at(0, 1, 1, 1, 1, 1, 1)),),
         note="Not in the text. ỹᵀHỹ ≤ θ₂yᵀHy + (1 − θ₂)s̃ᵀHs̃ ≤ θ₂s̃ᵀy/μ₁ + (1 − θ₂)‖H‖s̃ᵀs̃, and s̃ᵀỹ = θ₂s̃ᵀy + (1 − "
-        "θ₂)s̃ᵀs̃. "
-             "With (2.8) one "
+             "θ₂)s̃ᵀs̃. With (2.8) one "
              "update without skipping multiplies ‖B‖ by at most 1 + max(1/μ₁, ‖H‖); nothing limits many: negative curvature "
-             "shrinks H by "
-             "μ₁ in every step (R.Lem.2/8)."),
+             "shrinks H by μ₁ in every step (R.Lem.2/8)."),
 )

@@ -92,8 +92,7 @@ STATEMENTS = (
                  Form("weights 1/3, 2/3", doubled(share=3)),
                  Form("weights 1, 0", doubled(share=1))),
         note="Right. \"Almost no extra cost\" is m d_i d_o multiply-adds for 𝒟W, which (2.5) does not need, half of the second "
-             "pass; and one "
-             "more gradient to keep (docs/costs.md)."),
+             "pass; and one more gradient to keep (docs/costs.md)."),
     Statement(
         "R.Prose.2.of-others/3", "Section 2.1: B⁺ acts on s as the average of the Hessian along the segment",
         Form("y = (average of ∇²f over the segment) s; for a cubic f, the Hessian at the midpoint", average_hessian()),

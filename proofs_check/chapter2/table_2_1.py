@@ -142,8 +142,7 @@ def same_totals(table: Table) -> Callable[[], Outcome]:
             for z in grid():
                 total, columns = sum(term(z) for term in terms), storage(method, z)["total"]
                 if total > ROOM * columns or columns > ROOM * total:
-                    return Outcome(f"{method}: the printed Total is {total:.2g} at p = {z.p}, d_i = {z.d_i}, d_o = "
-                    "{z.d_o}, the "
+                    return Outcome(f"{method}: the printed Total is {total:.2g} at p = {z.p}, d_i = {z.d_i}, d_o = {z.d_o}, the "
                                    f"columns "
                                    f"have {columns:.2g}")
         return Outcome()
@@ -184,8 +183,7 @@ STATEMENTS = (
                  Form("K-BFGS, G: d_o² + d_i d_o", holds(changed(STORED, "K-BFGS", "G", "d_o² + d_i d_o"), storage)),
                  Form("Adam, A: d_i²", holds(changed(STORED, "Adam/RMSprop", "A", "d_i²"), storage))),
         note="Every cell is a bound, and no term can go. A is two matrices, A_l and H_a; so is G of KFAC. docs/costs.md "
-        "has the "
-             "constants."),
+             "has the constants."),
     Statement(
         "R.Tab.2.1/1", "Section 2.6: Total",
         Form("the Totals are the columns' sums", same_totals(TOTALS)), checks=(COUNTED,),
@@ -204,13 +202,11 @@ STATEMENTS = (
                  Form("KFAC, Step: d_i² d_o", holds(changed(WORK, "KFAC", "step", "d_i² d_o"), work)),
                  Form("Adam, Pass: m d_i d_o", holds(changed(WORK, "Adam/RMSprop", "pass", "m d_i d_o"), work))),
         repaired=Form("K-BFGS(L): Curvature m d_i² + m d_o + p² d_o + p³, Step d_i² d_o + p d_i d_o + p² d_i + p² d_o + "
-        "p³; the "
-                      "rest as printed",
+                      "p³; the rest as printed",
                       holds(changed(changed(WORK, "K-BFGS(L)", "curvature", SILENT), "K-BFGS(L)", "step",
                                     "d_i² d_o + p d_i d_o + p² d_i + p² d_o + p³"), work, tight=False)), errata=(30,),
         note="The row K-BFGS(L) is silent about the compact form's own work, which the printed terms bound where p ≤ "
-        "min(d_i, d_o) "
-             "and, "
+             "min(d_i, d_o) and, "
              "for Curvature, p² ≤ m. KFAC: line 10 of Algorithm 7 inverts in each of the first T steps, after which 1/T "
              "is right."),
     Statement(
@@ -225,6 +221,5 @@ STATEMENTS = (
         repaired=Form("in each network of Table 2.4 as a whole", fewer(networks)),
         note="As orders (2.6 says so \"since they only involve matrix multiplications\") nothing bounds the "
              "one by the other. Counted with KFAC's second pass as printed; docs/costs.md counts it without its forward half, "
-             "where the sentence fails "
-             "for two networks."),
+             "where the sentence fails for two networks."),
 )

@@ -214,9 +214,7 @@ STATEMENTS = (
                  Form("‖H‖ ≥ β^(−k) + 1", grows(lambda k: Q(10, 9) ** k + 1)),
                  Form("‖H‖ ≥ 2β^(−k)", grows(lambda k: 2 * Q(10, 9) ** k))),
         note="The remark is right: what is scaled is an exact inverse, of an A that forgets; H of directions that no "
-        "batch shows "
-             "grows "
-             "like β^(−k)."),
+             "batch shows grows like β^(−k)."),
     Statement(
         "R.Eq.2.11", "Section 2.4",
         Form("H⁺ = H − σHyyᵀH + ρssᵀ + φ(yᵀHy)hhᵀ with h = ρs − σHy has H⁺y = s for every φ", secant()),

@@ -135,8 +135,7 @@ def frozen(form: Bound) -> Finding | None:
                            "x = 1, y = 0, w + b = 10, λ = 1/4, μ₁ = 1/5, f^low = 0, L = 2: ‖∇f(θ_k)‖² > 1.1e-4 for every k, "
                            "since h "
                            "stays in [265/27, 10]; with κ, κ̄ of the printed proofs (p = 1), β = 3/4 and σ²/m = 1 the bound is "
-                           "below "
-                           "that at N = 10^48, and it tends to 0 for every choice of the constants")
+                           "below that at N = 10^48, and it tends to 0 for every choice of the constants")
     return None
 
 
@@ -172,11 +171,8 @@ STATEMENTS = (
         hypotheses=("Assumptions 1 to 3", "m_k = m", "σ² bounds the variance for one example (R.Thm.2/9)"),
         repaired=Form(f"for Algorithm 6 under Assumptions 1, 2 and 4, and M_f ≥ sup_k E f(θ_k): {PRINTED}", Bound(value())),
         note="False as printed: Assumptions 1 to 3 do not keep H_g from shrinking geometrically (R.Lem.2/8), and the iterates "
-             "freeze "
-             "where the gradient is not small. Under Assumption 4 the bound holds, which R.Thm.2/1, /2, /4 and /8 prove, "
+             "freeze where the gradient is not small. Under Assumption 4 the bound holds, which R.Thm.2/1, /2, /4 and /8 prove, "
              "although a "
              "step of its derivation does not (R.Thm.2/5). For Algorithm 5 with line 17 reading s̃ᵀỹ ≥ μ₁ỹᵀỹ Assumption 4 "
-             "holds "
-             "with "
-             "the constants of R.Lem.1 and R.Lem.2.", errata=(66,)),
+             "holds with the constants of R.Lem.1 and R.Lem.2.", errata=(66,)),
 )

@@ -242,8 +242,7 @@ STATEMENTS = (
                       of_the_start(lambda f_1, rv, beta: f_1 / 2 + rv / 2 * (2 * beta).zeta()))),
         repaired=Form("M_f = f(θ_1) + ζ(2β) κ²σ²/(2Lκ̄²m)", of_the_start(lambda f_1, rv, beta: f_1 + rv / 2 * (2 * beta).zeta())),
         note="Any bound of E f(θ_k) does. It depends on where the run starts, and on the noise; only where f is bounded, "
-        "as for "
-             "bounded "
+             "as for bounded "
              "losses, its supremum is one that does not. The repaired one adds up R.Thm.2/1 and /2: Σ α_k² < ∞ is why β > "
              "1/2.", errata=(67,)),
     Statement(
@@ -263,9 +262,7 @@ STATEMENTS = (
         repaired=Form("Σ_(k=1)^N k^−β ≤ 1 + ∫_1^N x^−β dx = (N^(1−β) − β)/(1 − β), with equality for N = 1",
                       sums(lambda N, beta: 1 + integral(N, beta))),
         note="The printed sum is below the integral for no N: at N = 1 it says 1 ≤ 0. Σ_(k=2)^N k^−β ≤ ∫_1^N holds. The "
-        "theorem "
-             "survives "
-             "(R.Thm.2/8), its printed noise term is not a consequence of this step."),
+             "theorem survives (R.Thm.2/8), its printed noise term is not a consequence of this step."),
     Statement(
         "R.Thm.2/6", "Section 2.7, Theorem 2: number of iterations",
         Form("N = O(ε^(−1/(1−β)))", iterations(lambda beta: 1 / (1 - beta))),
@@ -282,9 +279,7 @@ STATEMENTS = (
                  Form("no noise term", lambda N, beta: arb(0) * N)),
         hypotheses=("Assumptions 1, 2 and 4", "M_f ≥ E f(θ_k) for all k"),
         note="G_1 ≤ 2L(M_f − f^low) needs no noise term at all: so the sum may start at k = 2, and the slack of R.Thm.2/2 "
-        "for k "
-             "≥ 2 pays "
-             "for G_1."),
+             "for k ≥ 2 pays for G_1."),
     Statement(
         "R.Thm.2/9", "Section 2.7, Assumption 2 b) beside Theorem 2",
         Form("σ² bounds the variance of ∇f̂_k, which Algorithm 6 makes of m samples, and the bound has σ²/m", Bound(literal)),
@@ -312,7 +307,7 @@ STATEMENTS = (
                  Form("with μ₁ = 99/100", tanh_freezes(3, Fraction(29, 10), Fraction(99, 100))),
                  Form("from 1, in [9/10, 1]", tanh_freezes(1, Fraction(9, 10)))),
         hypotheses=("Assumptions 1 to 3 with L = 2, f^low = 0, φ = 1", "α_k ≤ κ/(Lκ̄²), κ̄ ≥ ‖H_1‖"),
-        note="‖∇f(θ_k)‖ ≥ √2 tanh(3)(1 − tanh(3)²) > 0.013 in every step. What freezes is any layer of one unit whose curvature "
-             "stays "
+        errata=(66,),
+        note="‖∇f(θ_k)‖ ≥ √2 tanh(3)(1 − tanh(3)²) > 0.013 in every step. What freezes is any layer of one unit whose curvature stays "
              "negative while Σ_k μ₁^k α_k is spent."),
 )

@@ -152,6 +152,5 @@ STATEMENTS = (
               mutants=(Form("tr(F)^k", kronecker_of_moments(0)), Form("tr(F)^(k−2)", kronecker_of_moments(-2)),
                        Form("tr(F)^(k−3)", kronecker_of_moments(-3))),
               long=True, note="Not in the text: on perfect statistics Shampoo's matrix is (tr(F)^(k−1) F)^(1/2k), a power 1/2k of "
-                              "the "
-                   "(empirical) Fisher matrix, not AdaGrad's 1/2; the larger k, the nearer to the gradient's own direction."),
+                   "the (empirical) Fisher matrix, not AdaGrad's 1/2; the larger k, the nearer to the gradient's own direction."),
 )

@@ -131,8 +131,7 @@ STATEMENTS = (
               mutants=(Form("tr(G⁽ⁱ⁾)/d_i", any_distribution(weighted=True)), Form("c_0^k", any_distribution(power=0)),
                        Form("c_0^(k−2)", any_distribution(power=-2))),
               long=True, note="(4.10) needs no normal distribution to make sense: the trace of F is kept always, F itself where F "
-                              "is a "
-                   "Kronecker product."),
+                   "is a Kronecker product."),
     Statement("R.Eq.4.10/2", "Section 4.3.3", Form("Ũ_i by (4.10), for every gradient", at_zero(False)),
               checks=(claimed(Status.EXACT_Q, "a gradient that is always zero"),),
               repaired=Form("Ũ_i = 0 where E[G⁽ⁱ⁾] = 0", at_zero(True)),

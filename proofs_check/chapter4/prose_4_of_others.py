@@ -181,8 +181,7 @@ STATEMENTS = (
               mutants=(Form("aaᵀ ⊗ E[ggᵀ]", one_example(transposed=True)), Form("tr(F)² F", one_example(power=2)),
                        Form("F alone", one_example(power=0))),
               long=True, note="Not in the text: the two approximations part ways only where a and g vary together over examples. "
-                              "Row by row, "
-                   "G comes first."),
+                   "Row by row, G comes first."),
     Statement(f"{ROOM}/4", "4.3.4, (ii) and (iii) on Shampoo",
               Form("the preconditioning matrix has the power 1/2k, the direction −1/2k: (⊗X_i)⁻¹ = ⊗X_i⁻¹", inverse_of_a_power()),
               checks=(over_Q(), mod_p(lambda n: 200)), mutants=(Form("factors in the opposite order", inverse_of_a_power(True)),),

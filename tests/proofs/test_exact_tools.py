@@ -10,7 +10,7 @@ from stepgauge.proofs_check.fields import PRIMES, Field, dot
 FIELDS = [Field(None, 0), *(Field(p, 0) for p in PRIMES)]
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=str)
+@pytest.mark.parametrize("field", FIELDS, ids=["Q", "first prime", "second prime"])
 def test_slopes_of_a_polynomial(field):
     """c_0 + c_1 s + … + c_6 s⁶: c_1 and 2c_2, for any degree that is large enough, and not for one that is too small."""
     c = [field.draw() for _ in range(7)]
