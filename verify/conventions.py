@@ -51,11 +51,26 @@ _ALGORITHM_9 = (
                rewrites={"DW": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, 0))"}),
 )
 
+_OMEGA, _GAMMA = (f"each(lambda {name}, x: beta * {name} + (1 - beta) * {mean}(x), state.{name}, {rows}) "
+                  f"if k % hyper.T_1 == 0 else state.{name}"
+                  for name, mean, rows in (("Omega", "second_moment", "of_layers(params, tape.a)"),
+                                           ("Gamma", "position_mean", "fisher_gradients(model, params, tape, batch, hyper)")))
+"""What lines 14 make of Ω and Γ in this step, for those who need it before."""
+
 _ALGORITHM_12 = (
     Convention("momentum is an exponential moving average, 𝒟Ŵ = β𝒟Ŵ + (1 − β)𝒟W̃ (R Algorithm 7)",
                {"DW_h": "each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.DW_h, DW)"}),
     Convention("π = 1: the damping is split evenly (R Algorithm 7)", {"pi": "each(lambda Omega: xp.const(1), Omega)"}),
     Convention("the inverses of the first steps are identities", start={"H_Omega": "eye", "H_Gamma": "eye"}),
+    Convention("the direction is taken with the inverses of this step, not of the step before",
+               {"p": f"each(lambda H_Gamma, D_h, H_Omega: H_Gamma @ D_h @ H_Omega, *(lambda H: (H[2], DW_h, H[1]))"
+                     f"(inverses({_OMEGA}, {_GAMMA}, root) if k % hyper.T_2 == 0 else ((), state.H_Omega, state.H_Gamma)))"}),
+    Convention("Ω is averaged over positions and Γ added up, which leaves their Kronecker product as it is (K-FAC-expand)",
+               {"init.both": "(lambda P, both: (*each(lambda Omega, P: Omega / P, both[:len(P)], P), "
+                             "*each(lambda Gamma, P: P * Gamma, both[len(P):], P)))"
+                             "(of_layers(params, nets.positions(model)), over_data(data, factors))",
+                "Omega": "each(lambda Omega, a: beta * Omega + (1 - beta) * position_mean(a), Omega, of_layers(params, tape.a))",
+                "Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * second_moment(g), Gamma, g_F)"}),
     Convention("statistics are taken in steps 1, T_1 + 1, 2T_1 + 1, …", {"due_1": "(k - 1) % hyper.T_1 == 0"}),
     Convention("inverses are taken in steps 1, T_2 + 1, 2T_2 + 1, …", {"due_2": "(k - 1) % hyper.T_2 == 0"}),
     Convention("batch normalisation follows its gradient, without momentum",
@@ -215,6 +230,8 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))"}),
         Convention("momentum is an exponential moving average, ĝ = βĝ + (1 − β)g (R Section 2.5.2)",
                    {"g_h": "tuple(beta * g_h_i + (1 - beta) * g_i for g_h_i, g_i in zip(state.g_h, g))"}),
+        Convention("momentum is an exponential moving average that starts from the first gradient",
+                   {"g_h": "tuple(beta * g_h_i + (1 - beta if state.k else 1) * g_i for g_h_i, g_i in zip(state.g_h, g))"}),
         Convention("Nesterov momentum: the step is taken along g + βĝ with heavy ball",
                    {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))",
                     "theta": "tuple(descend(theta_i, g_i + beta * g_h_i, alpha, hyper.gamma) "
@@ -381,6 +398,9 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("Ĝ sums the contractions, without decay (Gupta et al.)",
                    {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
                            "if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("Ĝ sums the contractions from 0 on, without decay or warm start (Gupta et al.)", start={"G_h": "zeros"}, rewrites={
+            "G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("Ĝ starts from 0, without a warm start", start={"G_h": "zeros"}),
         Convention("the exponent is −1/k, k the order of the tensor (R Section 4.3.4, note 1)",
                    {"root_inv": _roots("len(G)")}),
         Convention("the exponent is −1/2 for every order",

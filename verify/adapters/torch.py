@@ -10,34 +10,44 @@ import numpy as np
 from ... import nets
 from ...arrays.errors import expect
 from ...nets.records import shapes, window
+from ...reference import METHODS
 from ..case import Case
+from .reference import shown
 
 Array = Any
 
 
-def torch_optimizer(make: Callable[[Any, Any], Any], state: Mapping[str, str] | None = None) -> Callable[[Case], Iterator[Any]]:
-    """A candidate from a torch optimizer that needs nothing but gradients.
+def torch_optimizer(make: Callable[[Any, Any], Any], state: Mapping[Any, str] | None = None) -> Callable[[Case], Iterator[Any]]:
+    """A candidate from a torch optimizer that needs nothing but gradients, for methods that list them by tensor.
 
     Takes    make: called with the list of torch parameters (W_1, b_1, W_2, …) and the case's `Hyper`, returns the optimizer;
-             state: names in the optimizer's per-parameter state to Trace or State names, such as {"exp_avg": "m"}.
-    Returns  a candidate that yields parameters and that state.
+             state: names in the optimizer's per-parameter state to Trace or State names, such as {"exp_avg": "m"}; in the place of
+             a name, a function of the optimizer and a parameter that returns its tensor, or a list with one for each mode.
+    Returns  a candidate that yields parameters, gradients and that state.
     """
     def candidate(case: Case) -> Iterator[dict[str, Any]]:
         import torch
 
         tensors = [torch.nn.Parameter(torch.from_numpy(np.array(tensor))) for tensor in nets.tensors(case.params)]
         optimizer = make(tensors, case.hyper)
+        gradient = next(iter(METHODS[case.method].LINES))
         for batch in case.batches:
-            params = nets.layers([tensor.detach().numpy() for tensor in tensors], case.params)
-            g = nets.tensors(case.loss_and_grad(params, batch)[1])
+            g = nets.tensors(case.loss_and_grad(_layers(tensors, case.params), batch)[1])
             for tensor, g_i in zip(tensors, g, strict=True):
                 tensor.grad = torch.from_numpy(np.array(g_i))
             optimizer.step()
-            shown = {ours: [optimizer.state[tensor][theirs].numpy() for tensor in tensors]
-                     for theirs, ours in (state or {}).items()}
-            yield {"W": [tensor.detach().numpy() for tensor in tensors[0::2]],
-                   "b": [tensor.detach().numpy() for tensor in tensors[1::2]], "g": list(g), **shown}
+            kept = {ours: [_arrays(theirs(optimizer, tensor) if callable(theirs) else optimizer.state[tensor][theirs])
+                           for tensor in tensors] for theirs, ours in (state or {}).items()}
+            yield {**shown(_layers(tensors, case.params)), gradient: list(g), **kept}
     return candidate
+
+
+def _layers(tensors: Any, like: Any) -> tuple[Any, ...]:
+    return nets.layers([tensor.detach().numpy() for tensor in tensors], like)
+
+
+def _arrays(value: Any) -> Any:
+    return [tensor.numpy() for tensor in value] if isinstance(value, list) else value.numpy()
 
 
 class Recorded(NamedTuple):
