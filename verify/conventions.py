@@ -398,8 +398,9 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("Ĝ sums the contractions, without decay (Gupta et al.)",
                    {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
                            "if k % hyper.T_1 == 0 else state.G_h"}),
-        Convention("Ĝ sums the contractions from 0 on, without decay or warm start (Gupta et al.)", start={"G_h": "zeros"}, rewrites={
-            "G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("Ĝ sums the contractions from 0 on, without decay or warm start (Gupta et al.)",
+                   {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
+                           "if k % hyper.T_1 == 0 else state.G_h"}, {"G_h": "zeros"}),
         Convention("Ĝ starts from 0, without a warm start", start={"G_h": "zeros"}),
         Convention("the exponent is −1/k, k the order of the tensor (R Section 4.3.4, note 1)",
                    {"root_inv": _roots("len(G)")}),

@@ -1,13 +1,10 @@
-"""What is judged of another library, and what is said about it."""
+"""What is judged of another library; what is said about differences stands in judgements.toml."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from stepgauge import verify
-
-BY_DESIGN, LOOSE, BUG = "another algorithm by design", "less accurate than the text asks for", "a bug"
-
 
 class Peer(NamedTuple):
     """One piece of a library.
@@ -18,9 +15,6 @@ class Peer(NamedTuple):
     candidate   the adapter.
     how         how it was run, in words.
     cases       Cases, or None for the default suite.
-    kind        of a difference that no convention explains: BY_DESIGN, LOOSE or BUG; "" where there is none.
-    because     the cause, and for a bug the reason why it is one.
-    smallest    a program of a few lines, with that library alone, that shows the difference.
     """
 
     package: str
@@ -29,9 +23,6 @@ class Peer(NamedTuple):
     candidate: Callable[..., Any]
     how: str
     cases: Any = None
-    kind: str = ""
-    because: str = ""
-    smallest: str = ""
 
 
 def cases(method, names=None, **hyper):

@@ -1,7 +1,7 @@
 """SciPy: BFGS updates and their damping, the L-BFGS product, matrix powers."""
 
 import numpy as np
-from peer import BUG, BY_DESIGN, Peer
+from peer import Peer
 from scipy.linalg import fractional_matrix_power
 from scipy.optimize import BFGS
 
@@ -41,34 +41,17 @@ def damped(kind, M, s, y, mu):
     return (s, moved) if kind == "hess" else (moved, y)
 
 
-NO_UPDATE = ("SciPy makes no update where s = 0, nor where y = 0 (it warns that the function may be linear), so that there is no "
-             "damped pair to be compared in these inputs. ")
-
 PEERS = [
     Peer("scipy", "scipy.optimize.BFGS, inverse Hessian", "quasi_newton.bfgs_H", lambda H, s, y: updated("inv_hess", H, s, y),
          "One `update(s, y)` of `init_scale=H`, a float where H is 1 × 1."),
     Peer("scipy", "scipy.optimize.BFGS, Hessian", "quasi_newton.bfgs_B", lambda B, s, y: updated("hess", B, s, y),
          "One `update(s, y)` of `init_scale=B`, a float where B is 1 × 1."),
     Peer("scipy", "scipy.optimize.BFGS, 1 × 1 matrix", "quasi_newton.bfgs_H",
-         lambda H, s, y: updated("inv_hess", H, s, y, as_float=False), "As above, with H an array always.", kind=BUG,
-         because="The docstring promises that a symmetric (n, n) array is taken as it is. For n = 1 its size, 1, is mistaken for that "
-                 "of a number, and converting a (1, 1) array to a float is an error in this version of NumPy.",
-         smallest="""
-import numpy as np
-from scipy.optimize import BFGS
-strategy = BFGS(init_scale=np.eye(1))
-try:
-    strategy.initialize(1, "inv_hess")
-    strategy.update(np.ones(1), np.ones(1))
-except TypeError as error:
-    print("TypeError:", error)
-"""),
+         lambda H, s, y: updated("inv_hess", H, s, y, as_float=False), "As above, with H an array always."),
     Peer("scipy", "scipy.optimize.BFGS(damp_update), Hessian", "damping.powell_on_B",
-         lambda s, y, B, mu: damped("hess", B, s, y, mu), "The y that one `update(s, y)` uses, seen in `_update_hessian`.",
-         kind=BY_DESIGN, because=NO_UPDATE + "Powell's formula has one for y = 0, ỹ = μBs. Every other input agrees."),
+         lambda s, y, B, mu: damped("hess", B, s, y, mu), "The y of one `update(s, y)`, seen in `_update_hessian`."),
     Peer("scipy", "scipy.optimize.BFGS(damp_update), inverse Hessian", "damping.powell_on_H",
-         lambda s, y, H, mu: damped("inv_hess", H, s, y, mu), "The s that one `update(s, y)` uses, seen in `_update_inverse_hessian`.",
-         kind=BY_DESIGN, because=NO_UPDATE + "Powell's formula has one for s = 0, s̃ = μHy. Every other input agrees."),
+         lambda s, y, H, mu: damped("inv_hess", H, s, y, mu), "The s of one `update(s, y)`, seen in `_update_inverse_hessian`."),
     Peer("scipy", "scipy.linalg.fractional_matrix_power", "roots.inverse_root", lambda A, p: fractional_matrix_power(A, -1 / p),
          "A to the power −1/p."),
 ]

@@ -1,0 +1,40 @@
+"""backpack: per-example gradients, as SMW natural gradient takes them."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from backpack import backpack, extend
+from backpack.extensions import BatchGrad
+from peer import Peer
+from stepgauge import verify
+from stepgauge.verify.adapters.torch import torch_net
+
+T = torch.from_numpy
+
+
+def smw(case):
+    h, batch = case.hyper, case.batches[0]
+    net, N = extend(torch_net(case.model, case.params)), len(batch.x)
+    with backpack(BatchGrad()):
+        extend(torch.nn.CrossEntropyLoss())(net(T(batch.x)), T(batch.y)).backward()
+    J = N * np.concatenate([tensor.grad_batch.reshape(N, -1).numpy() for tensor in net.parameters()], axis=1)
+    g = np.concatenate([tensor.grad.numpy().ravel() for tensor in net.parameters()])
+    lam = h.lam_LM + h.tau
+    D, Jg = lam * np.eye(N, dtype=case.dtype) + J @ J.T / N, J @ g
+    d = np.linalg.solve(D, Jg)
+    p = iter(np.split((J.T @ d / N - g) / lam, np.cumsum([tensor.numel() for tensor in net.parameters()])[:-1]))
+    with torch.no_grad():
+        for tensor in net.parameters():
+            tensor += h.alpha * T(next(p)).reshape(tensor.shape)
+    yield {"W": [t.detach().numpy() for t in net.parameters()][0::2], "b": [t.detach().numpy() for t in net.parameters()][1::2],
+           "D": D, "Jg": Jg, "d": d}
+
+
+PEERS = [
+    Peer("backpack-for-pytorch", "backpack.extensions.BatchGrad", "smw_ng", smw,
+         "First steps, B from the whole mini-batch: J is made of its `grad_batch`, g is torch's, and R (5.6) is written "
+         "out in NumPy.",
+         [replace(case, batches=(case.batches[0]._replace(curvature=None),))
+          for case in verify.cases("smw_ng", ["labels", "dead"])]),
+]
