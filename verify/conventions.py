@@ -469,6 +469,14 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         _slip("identify", "Ũ_i is divided by c₀ to the power k", U_t="tuple(E_j / (c_0 ** k * (n // E_j.shape[0])) for E_j in E)"),
         _slip("identify", "Ũ_i is not divided by the sizes of the other modes", U_t="tuple(E_j / c_0 ** (k - 1) for E_j in E)"),
     ),
+    "lbfgs.product": (
+        _slip("product", "the pairs are taken in the wrong order, the newest first",
+              result="(lambda f: f(f, m, h * xp.eye(S.shape[0])))(lambda f, i, H: f(f, i - 1, bfgs_H.trusted("
+                     "H, S[:, i - 1], Y[:, i - 1])) if i else H) @ X"),
+        _slip("product", "H starts from the identity, not from hI",
+              top="xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])", result="X + both @ xp.concat([top, -RSX])"),
+        _slip("product", "S and Y are exchanged: this is the product with a DFP matrix of B", result="product(Y, S, X, h)"),
+    ),
     "quasi_newton.bfgs_H": (
         _slip("bfgs_H", "this is DFP, the member φ = 0 of the Broyden family: the update of B with s and y exchanged",
               result="dfp_H(H, s, y)"),

@@ -18,10 +18,10 @@ import numpy as np
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..nets import ACTIVATIONS, Layer, single
-from ..reference.parts import cubic, damping, quasi_newton, roots, smw, tensor_normal, tensors
+from ..reference.parts import cubic, damping, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import cubic_solution, dense_solve, product_form
+from .equivalents import cubic_solution, dense_solve, product_form, two_loops
 from .replay import EXPLAINED, PAPER, Convention, Line, NotFinite, compare, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -259,6 +259,16 @@ def _updates(**kwargs: tuple[float, ...]) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
+def _memories() -> Iterator[Inputs]:
+    """h a power of 4, so that who starts from I can have it by scaling S and Y by exact numbers."""
+    rng = np.random.default_rng(43)
+    for i, (n, m) in enumerate(((1, 1), (2, 1), (3, 2), (5, 3), (5, 5), (8, 4))):
+        S = _single(rng.standard_normal((n, m)))
+        Y = _single(np.linalg.solve(_spd(rng, n, 1), S))
+        for X in (rng.standard_normal(n), rng.standard_normal((n, 2))):
+            yield Inputs(f"n = {n}, {m} pairs, X of {X.ndim} axes", (S, Y, _single(X), (1.0, 0.25, 4.0)[i % 3]), {})
+
+
 def _action() -> Iterator[Inputs]:
     rng = np.random.default_rng(13)
     for n in (1, 3, 6):
@@ -401,6 +411,7 @@ PROCEDURES: dict[str, Procedure] = {
     "quasi_newton.bfgs_B": Procedure(quasi_newton, "bfgs_B", _updates()),
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
     "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=(0.25, 0.75, 0.5))),
+    "lbfgs.product": Procedure(lbfgs, "product", _memories, (two_loops,)),
     "quasi_newton.hessian_action_pair": Procedure(quasi_newton, "hessian_action_pair", _action),
     "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action),
     "tensors.vec": Procedure(tensors, "vec", _whole(1, 4)),

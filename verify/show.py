@@ -272,6 +272,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "R11.8": "add μ₂s̃ to y: Levenberg-Marquardt damping",
         "R11.9": "hand back the damped pair",
     },
+    "lbfgs.product": {"R§2.3": "the compact form: one product with S and Y, two triangular solves, one product back"},
     "quasi_newton.bfgs_H": {"R(2.6)": "the rank-two update of H that makes H⁺y = s, multiplied out"},
     "quasi_newton.bfgs_B": {"R(2.6)": "the rank-two update of B that makes B⁺s = y"},
     "quasi_newton.dfp_H": {"R(2.11)": "the member φ = 0 of the Broyden family"},

@@ -11,12 +11,12 @@ RESULTS, PAGE = ROOT / "examples/results/peers.json", ROOT / "docs/peers.md"
 
 HEAD = """# Real peers, judged
 
-Public implementations, as they install from the package index, under the judge. `make peers` runs them again and `make docs` writes this
-page from what it finds ([examples/peers](../examples/peers), one short file a library; [judging.md](judging.md) says how a verdict is
-reached). Run with {beside}.
+Public implementations, as they install from the package index, under the judge. `make peers` runs them again and `make docs`
+writes this page from what it finds ([examples/peers](../examples/peers), one short file a library; [judging.md](judging.md) says
+how a verdict is reached). Run with {beside}.
 
-The yardstick are the two works that stepgauge is the reference for, and what they cite. Another method is no mistake, and so a difference
-has one of these names:
+The yardstick is the two works that stepgauge is the reference for, and what they cite. Another method is no mistake, and so a
+difference has one of these names:
 
 * **as the text**: every quantity shown agrees with its paper line to within rounding;
 * **a convention**: it agrees with another published form of some lines, which is named;
@@ -37,21 +37,22 @@ def summary(packages):
     yield "|---|---|---|---|---|"
     for package, found in packages.items():
         for entry in found["entries"]:
-            yield f"| {package} {found['version']} | {entry['name']} | `{entry['subject']}` | {entry['verdict']} | {difference(entry)} |"
+            yield (f"| {package} {found['version']} | {entry['name']} | `{entry['subject']}` | {entry['verdict']} "
+                   f"| {difference(entry)} |")
 
 
 def section(entry):
     yield f"### {entry['name']}\n"
     yield f"Judged as `{entry['subject']}`. {entry['how']}\n"
-    compared = ", ".join(f"{name} in {count}" for name, count in entry["compared"].items())
-    yield f"**{entry['verdict']}: {difference(entry)}.** Compared informatively: {compared or 'nothing'} of {entry['cases']} cases.\n"
+    compared = ", ".join(f"{name} in {count}" for name, count in entry["compared"].items()) or "nothing"
+    yield f"**{entry['verdict']}: {difference(entry)}.** Compared informatively: {compared} of {entry['cases']} cases.\n"
+    smallest = f"Smallest of the {len(entry['failing'])} failing cases: {entry['smallest case']}."
     if (d := entry["divergence"]) is not None:
         size = f"{d['bands']:.1e} bands off" if d["bands"] else "where the value must be exact"
-        yield (f"First divergence: {d['quantity']}, paper line {d['line']} (case {d['case']}, step {d['step']}, {d['place']}): observed "
-               f"{d['observed']:.10g}, expected {d['expected']:.10g}, {size}. Smallest of the {len(entry['failing'])} failing cases: "
-               f"{entry['smallest case']}.\n")
+        yield (f"First divergence: {d['quantity']}, paper line {d['line']} (case {d['case']}, step {d['step']}, {d['place']}): "
+               f"observed {d['observed']:.10g}, expected {d['expected']:.10g}, {size}. {smallest}\n")
     elif entry["reason"]:
-        yield f"It does not run: {entry['reason']}. Smallest of the {len(entry['failing'])} failing cases: {entry['smallest case']}.\n"
+        yield f"It does not run: {entry['reason']}. {smallest}\n"
     if entry["verdict"] == "FAIL" and entry["explanations"]:
         yield f"Cause, as the judge names it: {'; '.join(entry['explanations'])}.\n"
     if entry["because"]:

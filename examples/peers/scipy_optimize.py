@@ -3,7 +3,7 @@
 import numpy as np
 from peer import Peer
 from scipy.linalg import fractional_matrix_power
-from scipy.optimize import BFGS
+from scipy.optimize import BFGS, LbfgsInvHessProduct
 
 
 class Shown(BFGS):
@@ -41,6 +41,11 @@ def damped(kind, M, s, y, mu):
     return (s, moved) if kind == "hess" else (moved, y)
 
 
+def two_loops(S, Y, X, h):
+    """H X where H starts from hI: SciPy's, which starts from I, of scaled pairs. √h is a power of 2, so that nothing is rounded."""
+    return h * (LbfgsInvHessProduct(S.T / h**0.5, Y.T * h**0.5) @ X)
+
+
 PEERS = [
     Peer("scipy", "scipy.optimize.BFGS, inverse Hessian", "quasi_newton.bfgs_H", lambda H, s, y: updated("inv_hess", H, s, y),
          "One `update(s, y)` of `init_scale=H`, a float where H is 1 × 1."),
@@ -52,6 +57,7 @@ PEERS = [
          lambda s, y, B, mu: damped("hess", B, s, y, mu), "The y of one `update(s, y)`, seen in `_update_hessian`."),
     Peer("scipy", "scipy.optimize.BFGS(damp_update), inverse Hessian", "damping.powell_on_H",
          lambda s, y, H, mu: damped("inv_hess", H, s, y, mu), "The s of one `update(s, y)`, seen in `_update_inverse_hessian`."),
+    Peer("scipy", "scipy.optimize.LbfgsInvHessProduct", "lbfgs.product", two_loops, "Of pairs scaled by √h, and times h."),
     Peer("scipy", "scipy.linalg.fractional_matrix_power", "roots.inverse_root", lambda A, p: fractional_matrix_power(A, -1 / p),
          "A to the power −1/p."),
 ]

@@ -224,7 +224,27 @@ def by_bisection(g, H, d, lam):
     return at(high)[1]
 
 
+def two_loop_recursion(S, Y, X, h):
+    m = S.shape[1]
+    q, left = X.copy(), [None] * m
+    for i in range(m - 1, -1, -1):
+        left[i] = np.tensordot(S[:, i], q, 1) / dot(S[:, i], Y[:, i])
+        q = q - np.multiply.outer(Y[:, i], left[i])
+    r = X.dtype.type(h) * q
+    for i in range(m):
+        r = r + np.multiply.outer(S[:, i], left[i] - np.tensordot(Y[:, i], r, 1) / dot(S[:, i], Y[:, i]))
+    return r
+
+
+def dense_memory(S, Y, X, h):
+    H = np.eye(len(S), dtype=S.dtype) * S.dtype.type(h)
+    for s, y in zip(S.T, Y.T, strict=True):
+        H = bfgs_H(H, s, y)
+    return H @ X
+
+
 OURS = {
+    "lbfgs.product": [two_loop_recursion, dense_memory],
     "single.jacobian_product": [jacobian_product],
     "single.block_matrix": [block_matrix],
     "cubic.step_sizes": [by_bisection],
@@ -384,3 +404,10 @@ def test_to_hang_on_bad_input_is_not_to_refuse_it():
         )
     finally:
         release.set()
+
+
+def test_slips_in_a_limited_memory_are_named():
+    report = verify.check("lbfgs.product", lambda S, Y, X, h: two_loop_recursion(S[:, ::-1], Y[:, ::-1], X, h))
+    assert report.explanations == ("the pairs are taken in the wrong order, the newest first",)
+    report = verify.check("lbfgs.product", lambda S, Y, X, h: two_loop_recursion(S, Y, X, 1))
+    assert report.explanations == ("H starts from the identity, not from hI",)
