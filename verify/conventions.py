@@ -432,6 +432,17 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("columns of W̄ one after the other in F, rows in the gradient", legitimate=False,
                    rewrites={"p": "each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h.T)), D_h.shape), F, grad_h)"}),
     ),
+    "curvature.ggn": (
+        _slip("ggn", "a sum over examples where the mean is due",
+              result='x.shape[0] * _matrix(model, params, Examples(nets.forward(model, params, x), None, None), "gauss_newton")'),
+    ),
+    "curvature.empirical_fisher": (
+        _slip("empirical_fisher", "a sum over examples where the mean is due",
+              result='x.shape[0] * _matrix(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")'),
+        _slip("empirical_fisher", "the square of the mean gradient, where the mean of squares is due",
+              result='(lambda E: namespace(E).sum(E, axis=0)[:, None] * namespace(E).sum(E, axis=0)[None, :] / x.shape[0]**2)'
+                     '(entries(rows(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")))'),
+    ),
     "damping.powell_on_B": _interpolation("powell_on_B", "y_t", "theta", "y", "Bs"),
     "damping.powell_on_H": _interpolation("powell_on_H", "s_t", "theta", "s", "Hy"),
     "damping.powell_identity": _interpolation("powell_identity", "y_t", "theta", "y", "s"),

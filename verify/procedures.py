@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import nets
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..nets import ACTIVATIONS, Layer, single
-from ..reference.parts import cubic, damping, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
+from ..reference.parts import cubic, curvature, damping, lbfgs, quasi_newton, roots, smw, tensor_normal, tensors
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
 from .equivalents import cubic_solution, dense_solve, product_form, two_loops
@@ -380,6 +381,25 @@ def _several() -> Iterator[Inputs]:
         yield Inputs(name, (theta, activations, h, v), {})
 
 
+def _curvatures(with_targets: bool) -> Callable[[], Iterator[Inputs]]:
+    """A net of each loss, and one with convolutions; no two widths alike."""
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(47)
+        conv = (nets.Conv2d(2, (3, 1)), nets.Act("tanh"), nets.Flatten(), nets.Dense(3))
+        for model, N in ((nets.mlp((2, 3), ("linear",), "softmax_ce"), 4), (nets.mlp((3, 4, 2), ("tanh", "linear"), "mse"), 5),
+                         (nets.mlp((4, 3, 2), ("elu", "linear"), "bce"), 3),
+                         (nets.mlp((3, 2, 4), ("logistic", "linear"), "softmax_ce"), 1),
+                         (nets.cnn((1, 3, 2), conv, "softmax_ce"), 4)):
+            m = nets.layer_shapes(model)[-1][0]
+            params = tuple(Layer(_single(W), _single(0.1 * rng.standard_normal(b.shape))) for W, b in nets.init(model, N))
+            x = _single(rng.standard_normal((N, *model.input_shape)))
+            y = {"mse": _single(rng.standard_normal((N, m))), "bce": rng.integers(0, 5, (N, m)) / 4,
+                 "softmax_ce": rng.integers(0, m, N)}[model.loss]
+            args = (model, params, x, y) if with_targets else (model, params, x)
+            yield Inputs(f"{model.loss}, input {model.input_shape}, N = {N}", args, {})
+    return inputs
+
+
 def _cubics() -> Iterator[Inputs]:
     rng = np.random.default_rng(31)
     for i, (n, kind) in enumerate((n, kind) for n in (1, 2, 4, 6) for kind in ("definite", "indefinite", "singular", "zeros in d")):
@@ -401,6 +421,8 @@ MU2, MU2_LM = (0.4, 0.75), (1.25, 0.3)
 
 PROCEDURES: dict[str, Procedure] = {
     "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
+    "curvature.ggn": Procedure(curvature, "ggn", _curvatures(False)),
+    "curvature.empirical_fisher": Procedure(curvature, "empirical_fisher", _curvatures(True)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
     "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
     "damping.powell_identity": Procedure(damping, "powell_identity", _damped(False, mu=MU)),

@@ -249,6 +249,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "W1.7": "their positive parts, averaged over the calls",
         "W1.8": "move each subset by −λ times its step size along u",
     } for name in ("grouped_newton", "newton", "cauchy")},
+    "curvature.ggn": {"R(5.2)": "the mean over examples of J_nᵀ H_n J_n, from the columns of C_n with H_n = C_n C_nᵀ"},
+    "curvature.empirical_fisher": {"R(5.3)": "the mean over examples of ∇f_n ∇f_nᵀ, each example's own gradient"},
     "cubic.step_sizes": {"W(2)": "the η of the largest ‖Dη‖ with (H̄ + (λ/2)‖Dη‖D²) η = ḡ"},
     "damping.powell_on_B": {"R§2.3.1": "pull y towards Bs until sᵀỹ is at least μ sᵀBs"},
     "damping.powell_on_H": {"R§2.3.1": "pull s towards Hy until s̃ᵀy is at least μ yᵀHy"},

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from stepgauge import verify
+from stepgauge import nets, verify
 from stepgauge.arrays import map_arrays
 from stepgauge.reference.parts import damping
 from stepgauge.verify.procedures import PROCEDURES
@@ -243,7 +243,66 @@ def dense_memory(S, Y, X, h):
     return H @ X
 
 
+def output_jacobians(model, params, x):
+    """∂ŷ/∂θ of every example, (N, m, n), by differentiating the outputs one after the other with autograd."""
+    import autograd.numpy as anp
+    from autograd import jacobian as differentiate
+
+    phi = {"linear": lambda h: h, "tanh": anp.tanh, "logistic": lambda h: 1 / (1 + anp.exp(-h)),
+           "elu": lambda h: anp.where(h > 0, h, anp.exp(anp.minimum(h, 0)) - 1)}
+
+    def outputs(theta, x):
+        z, k = x, 0
+        for record in model.layers:
+            if isinstance(record, nets.Act):
+                z = phi[record.name](z)
+            elif isinstance(record, nets.Flatten):
+                z = anp.reshape(z, -1)
+            else:
+                shape, d_out = params[k].W.shape, len(params[k].b)
+                size = params[k].W.size
+                W, b, theta, k = anp.reshape(theta[:size], (-1, d_out)).T, theta[size:size + d_out], theta[size + d_out:], k + 1
+                if isinstance(record, nets.Conv2d):                    # kernel 3 × 1 on one channel, padded above and below
+                    rows, columns = z.shape[1:]
+                    padded = anp.concatenate([anp.zeros((1, columns)), z[0], anp.zeros((1, columns))])
+                    patches = anp.stack([anp.reshape(padded[i:i + rows], -1) for i in range(shape[2])])
+                    z = anp.reshape(anp.dot(W, patches) + b[:, None], (d_out, rows, columns))
+                else:
+                    z = anp.dot(W, z) + b
+        return z
+
+    theta = np.concatenate([part for W, b in params for part in (W.reshape(len(b), -1).ravel("F"), b)])
+    return np.array([differentiate(outputs)(theta, x_n) for x_n in x]), np.array([outputs(theta, x_n) for x_n in x])
+
+
+def probabilities(output):
+    shifted = np.exp(output - output.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def ggn(model, params, x):
+    J, output = output_jacobians(model, params, x)
+    sigma = 1 / (1 + np.exp(-output))
+    total = 0
+    for J_n, s, p in zip(J, sigma, probabilities(output), strict=True):
+        H = {"mse": np.eye(len(s)), "bce": np.diag(s * (1 - s)), "softmax_ce": np.diag(p) - np.outer(p, p)}[model.loss]
+        total = total + J_n.T @ H @ J_n / len(x)
+    return total.astype(x.dtype)
+
+
+def empirical_fisher(model, params, x, y):
+    J, output = output_jacobians(model, params, x)
+    if model.loss == "softmax_ce":
+        residual = probabilities(output) - np.eye(output.shape[1])[y]
+    else:
+        residual = (output if model.loss == "mse" else 1 / (1 + np.exp(-output))) - y
+    g = np.array([J_n.T @ r for J_n, r in zip(J, residual, strict=True)])
+    return (g.T @ g / len(x)).astype(x.dtype)
+
+
 OURS = {
+    "curvature.ggn": [ggn],
+    "curvature.empirical_fisher": [empirical_fisher],
     "lbfgs.product": [two_loop_recursion, dense_memory],
     "single.jacobian_product": [jacobian_product],
     "single.block_matrix": [block_matrix],
