@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 from backpack import backpack, extend
-from backpack.extensions import BatchGrad
-from peer import Peer
-from stepgauge import verify
+from backpack.extensions import BatchGrad, SqrtGGNExact
+from peer import Peer, columns_first
+from stepgauge import nets, verify
 from stepgauge.verify.adapters.torch import torch_net
 
 T = torch.from_numpy
+LOSSES = {"mse": torch.nn.MSELoss, "bce": torch.nn.BCEWithLogitsLoss, "softmax_ce": torch.nn.CrossEntropyLoss}
 
 
 def smw(case):
@@ -31,10 +32,23 @@ def smw(case):
            "D": D, "Jg": Jg, "d": d}
 
 
+def ggn(model, params, x):
+    """VVᵀ of the exact square root V that backpack has of the Gauss-Newton matrix of the summed loss, over N."""
+    net, m = extend(torch_net(model, params)), nets.layer_shapes(model)[-1][0]
+    y = T(np.zeros(len(x), int) if model.loss == "softmax_ce" else np.zeros((len(x), m), x.dtype))
+    with backpack(SqrtGGNExact()):
+        extend(LOSSES[model.loss](reduction="sum"))(net(T(x)), y).backward()
+    V = np.concatenate([tensor.sqrt_ggn_exact.reshape(-1, tensor.numel()).numpy() for tensor in net.parameters()], axis=1)
+    V = V[:, columns_first(params)]
+    return V.T @ V / ((2 if model.loss == "mse" else 1) * len(x))
+
+
 PEERS = [
     Peer("backpack-for-pytorch", "backpack.extensions.BatchGrad", "smw_ng", smw,
          "First steps, B from the whole mini-batch: J is made of its `grad_batch`, g is torch's, and R (5.6) is written "
          "out in NumPy.",
          [replace(case, batches=(case.batches[0]._replace(curvature=None),))
           for case in verify.cases("smw_ng", ["labels", "dead"])]),
+    Peer("backpack-for-pytorch", "backpack.extensions.SqrtGGNExact", "curvature.ggn", ggn,
+         "VVᵀ of the square root V, with losses that are summed, over N (and over 2 for torch's squared error)."),
 ]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from curvlinops import FisherType, KFACInverseLinearOperator, KFACLinearOperator
-from peer import Peer, cases
+from curvlinops import EFLinearOperator, FisherType, GGNLinearOperator, KFACInverseLinearOperator, KFACLinearOperator
+from peer import Peer, cases, columns_first
+from stepgauge import nets
 from stepgauge.verify.adapters.torch import recorded, torch_net
 
 T = torch.from_numpy
@@ -44,6 +45,30 @@ def kfac(case):
         yield {**parameters(), "p": joined, **shown}
 
 
+LOSSES = {"mse": torch.nn.MSELoss, "bce": torch.nn.BCEWithLogitsLoss, "softmax_ce": torch.nn.CrossEntropyLoss}
+TIMES = {"mse": 2, "bce": 1, "softmax_ce": 1}
+"""Torch's squared error is twice R's."""
+
+
+def matrix(kind, model, params, x, y):
+    """A linear operator of the summed loss as a matrix, in R's order of θ."""
+    net = torch_net(model, params)
+    operator = kind(net, LOSSES[model.loss](reduction="sum"), list(net.parameters()), [(T(x), T(y))], check_deterministic=False)
+    order = columns_first(params)
+    return (operator @ torch.eye(len(order), dtype=T(x).dtype)).detach().numpy()[np.ix_(order, order)]
+
+
+def ggn(model, params, x):
+    m = nets.layer_shapes(model)[-1][0]
+    y = np.zeros(len(x), int) if model.loss == "softmax_ce" else np.zeros((len(x), m), x.dtype)      # which it does not look at
+    return matrix(GGNLinearOperator, model, params, x, y) / (TIMES[model.loss] * len(x))
+
+
+def empirical_fisher(model, params, x, y):
+    y = y.astype(x.dtype) if model.loss != "softmax_ce" else y
+    return matrix(EFLinearOperator, model, params, x, y) / (TIMES[model.loss] ** 2 * len(x))
+
+
 ALONE = {"beta": 0.0, "T_1": 1, "T_2": 1}
 RUN = ("Factors of the drawn targets (its \"empirical\" Fisher, fed with them) with heuristic damping, of every "
 "mini-batch anew (β = 0), "
@@ -54,4 +79,8 @@ PEERS = [
          cases("kfac", ["labels", "dead"], **ALONE)),
     Peer("curvlinops-for-pytorch", "KFACLinearOperator, KFACInverseLinearOperator, convolutions", "kfac", kfac,
          RUN + "Convolutions.", cases("kfac", ["images"], **ALONE)),
+    Peer("curvlinops-for-pytorch", "GGNLinearOperator", "curvature.ggn", ggn,
+         "Times the identity, with losses that are summed, over N (and over 2 for torch's squared error)."),
+    Peer("curvlinops-for-pytorch", "EFLinearOperator", "curvature.empirical_fisher", empirical_fisher,
+         "Times the identity, with losses that are summed, over N (and over 4 for torch's squared error)."),
 ]

@@ -21,6 +21,7 @@ difference has one of these names:
 * **as the text**: every quantity shown agrees with its paper line to within rounding;
 * **a convention**: it agrees with another published form of some lines, which is named;
 * **another algorithm by design**, or **less accurate than the text asks for**: it differs, and means to;
+* **not offered**: it refuses some cases, and says so; the others agree;
 * **a bug**: it differs from what it says itself that it computes, and its section shows how.
 
 A piece that agrees has been judged in these quantities on these cases, no more.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 from stepgauge import verify
 
 class Peer(NamedTuple):
@@ -28,3 +29,13 @@ class Peer(NamedTuple):
 def cases(method, names=None, **hyper):
     """Cases of a method with some of their hyper-parameters replaced, where a library has no such freedom."""
     return tuple(replace(case, hyper=case.hyper._replace(**hyper)) for case in verify.cases(method, names))
+
+
+def columns_first(params):
+    """Where the entries of θ in torch's order (W row by row, b) stand in R's (columns of W, b): an index array."""
+    found, start = [], 0
+    for W, b in params:
+        rows = np.arange(start, start + W.size).reshape(len(b), -1)
+        found += [rows.T.ravel(), np.arange(start + W.size, start + W.size + len(b))]
+        start += W.size + len(b)
+    return np.concatenate(found)

@@ -27,7 +27,7 @@ MODULES = {"torch": "torch_optim", "optax": "optax_peers", "autograd": "autograd
            "backpack-for-pytorch": "backpack_peers"}
 BESIDE = ("numpy", "torch", "jax")
 JUDGEMENTS = tomllib.loads((Path(__file__).parent / "judgements.toml").read_text(encoding="utf-8"))
-KINDS = ("another algorithm by design", "less accurate than the text asks for", "a bug")
+KINDS = ("another algorithm by design", "less accurate than the text asks for", "not offered", "a bug")
 """What a difference can be that no published convention explains."""
 
 
