@@ -22,7 +22,7 @@ difference has one of these names:
 * **a convention**: it agrees with another published form of some lines, which is named;
 * **another algorithm by design**, or **less accurate than the text asks for**: it differs, and means to;
 * **not offered**: it refuses some cases, and says so; the others agree;
-* **a bug**: it differs from what it says itself that it computes, and its section shows how.
+* **a bug**: it contradicts its own documentation, or the property that it is there for, and its section shows how.
 
 A piece that agrees has been judged in these quantities on these cases, no more.
 
@@ -50,10 +50,11 @@ def section(entry):
     smallest = f"Smallest of the {len(entry['failing'])} failing cases: {entry['smallest case']}."
     if (d := entry["divergence"]) is not None:
         size = f"{d['bands']:.1e} bands off" if d["bands"] else "where the value must be exact"
-        yield (f"First divergence: {d['quantity']}, paper line {d['line']} (case {d['case']}, step {d['step']}, {d['place']}): "
-               f"observed {d['observed']:.10g}, expected {d['expected']:.10g}, {size}. {smallest}\n")
+        beside = f" under the convention \"{'; '.join(entry['under'])}\"" if entry["under"] else ""
+        yield (f"First divergence{beside}: {d['quantity']}, paper line {d['line']} (case {d['case']}, step {d['step']}, "
+               f"{d['place']}): observed {d['observed']:.10g}, expected {d['expected']:.10g}, {size}. {smallest}\n")
     elif entry["reason"]:
-        yield f"It does not run: {entry['reason']}. {smallest}\n"
+        yield f"It does not run: {entry['reason'].rstrip('.')}. {smallest}\n"
     if entry["verdict"] == "FAIL" and entry["explanations"]:
         yield f"Cause, as the judge names it: {'; '.join(entry['explanations'])}.\n"
     if entry["because"]:

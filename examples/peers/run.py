@@ -19,7 +19,12 @@ from pathlib import Path
 from stepgauge import verify
 from stepgauge.arrays import is_array
 from stepgauge.nets import tensors
+from stepgauge.verify.check import tensor_names
+from stepgauge.verify.conventions import CONVENTIONS
 from stepgauge.verify.procedures import PROCEDURES
+from stepgauge.verify.replay import Convention, replay
+from stepgauge.verify.report import CaseReport, Report
+from stepgauge.verify.runner import run
 
 RESULTS = Path(__file__).parents[1] / "results" / "peers.json"
 MODULES = {"torch": "torch_optim", "optax": "optax_peers", "autograd": "autograd_optimizers", "scipy": "scipy_optimize",
@@ -52,18 +57,32 @@ def printed(program):
     return out.getvalue()
 
 
+def first_divergence(peer, texts):
+    """The first failing line under the conventions with these texts, as a `Divergence` has it."""
+    conventions = [convention for convention in CONVENTIONS[peer.subject] if convention.text in texts]
+    rewrites, start = ({name: value for c in conventions for name, value in of(c).items()}
+                       for of in (lambda c: c.rewrites, lambda c: c.start))
+    for case in peer.cases or verify.cases(peer.subject):
+        lines = tuple(replay(case, run(peer.candidate, case, 60), Convention("; ".join(texts), rewrites, start)))
+        report = Report(peer.subject, {}, (CaseReport(case.name, "FAIL", lines, tensors=tensor_names(case)),))
+        if report.divergence is not None:
+            return report.divergence
+    raise SystemExit(f"{peer.name}: nothing fails under {texts}")
+
+
 def judged(peer):
     """The entry of one peer: its words, and what the judge measured."""
     report, words = verify.check(peer.subject, peer.candidate, peer.cases), JUDGEMENTS.get(peer.name, {})
     if report.ok == bool(words) or not (report.ok or words["kind"] in KINDS):
         raise SystemExit(f"{peer.name}: the verdict is {report.verdict}, and judgements.toml has {words.get('kind')!r}")
     failing = [case.case for case in report.cases if case.verdict != "PASS"] if not report.ok else []
-    d = report.divergence
+    d = first_divergence(peer, words["under"]) if "under" in words else report.divergence
     return {
         "name": peer.name, "subject": peer.subject, "how": peer.how, "verdict": report.verdict,
         "explanations": list(report.explanations),
         "compared": {name: row["informative_cases"] for name, row in report.coverage.items() if row["compared"]},
         "cases": len(report.cases), "failing": failing, "smallest case": min(failing, key=sizes(peer).get, default=None),
+        "under": words.get("under", []),
         "divergence": d and {"case": d.case, "step": d.step, "place": d.place, "quantity": d.quantity, "line": d.line,
                              "observed": d.observed, "expected": d.expected, "bands": d.error / d.band if d.band else None},
         "reason": next((case.reason for case in report.cases if case.reason), ""),

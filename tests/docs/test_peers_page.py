@@ -71,7 +71,7 @@ def again(script, package, entry):
     skip_unless_judged(package)
     peer = {peer.name: peer for peer in script(script("run").MODULES[package]).PEERS}[entry["name"]]
     report = verify.check(peer.subject, peer.candidate, peer.cases)
-    d = report.divergence
+    d = script("run").first_divergence(peer, entry["under"]) if entry["under"] else report.divergence
     return report.verdict, list(report.explanations), d and [d.case, d.step, d.quantity, d.line]
 
 
