@@ -63,8 +63,9 @@ _ALGORITHM_12 = (
     Convention("π = 1: the damping is split evenly (R Algorithm 7)", {"pi": "each(lambda Omega: xp.const(1), Omega)"}),
     Convention("the inverses of the first steps are identities", start={"H_Omega": "eye", "H_Gamma": "eye"}),
     Convention("the direction is taken with the inverses of this step, not of the step before",
-               {"p": f"each(lambda H_Gamma, D_h, H_Omega: H_Gamma @ D_h @ H_Omega, *(lambda H: (H[2], DW_h, H[1]))"
-                     f"(inverses({_OMEGA}, {_GAMMA}, root) if k % hyper.T_2 == 0 else ((), state.H_Omega, state.H_Gamma)))"}),
+               {"p": f"each(lambda Omega, Gamma, D_h: xp.inv(damped(Gamma, root / balance(Omega, Gamma))) @ D_h @ "
+                     f"xp.inv(damped(Omega, balance(Omega, Gamma) * root)), {_OMEGA}, {_GAMMA}, DW_h) if k % hyper.T_2 == 0 else "
+                     "each(lambda H_Gamma, D_h, H_Omega: H_Gamma @ D_h @ H_Omega, state.H_Gamma, DW_h, state.H_Omega)"}),
     Convention("Ω is averaged over positions and Γ added up, which leaves their Kronecker product as it is (K-FAC-expand)",
                {"init.both": "(lambda P, both: (*each(lambda Omega, P: Omega / P, both[:len(P)], P), "
                              "*each(lambda Gamma, P: P * Gamma, both[len(P):], P)))"
@@ -486,7 +487,6 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                      "H, S[:, i - 1], Y[:, i - 1])) if i else H) @ X"),
         _slip("product", "H starts from the identity, not from hI",
               top="xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])", result="X + both @ xp.concat([top, -RSX])"),
-        _slip("product", "S and Y are exchanged: this is the product with a DFP matrix of B", result="product(Y, S, X, h)"),
     ),
     "quasi_newton.bfgs_H": (
         _slip("bfgs_H", "this is DFP, the member φ = 0 of the Broyden family: the update of B with s and y exchanged",

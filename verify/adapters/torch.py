@@ -122,7 +122,7 @@ def recorded(net: Any, model: nets.Model, x: Array, y: Array) -> Recorded:
 
     def hook(module: Any, inputs: Any, output: Any) -> None:
         rows = inputs[0].detach()
-        if isinstance(module, torch.nn.Conv2d):
+        if hasattr(module, "kernel_size"):
             rows = torch.nn.functional.unfold(rows, module.kernel_size, padding=module.padding, stride=module.stride).movedim(1, 2)
         else:
             rows = rows[:, None]
