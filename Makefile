@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test long lint types docs bench proofs gpu clean
+.PHONY: judge test long lint types docs bench peers proofs gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
@@ -26,11 +26,15 @@ docs: .venv/test        # every page that is generated: the tests compare the co
 	$(BIN)/python tests/judged/bands_table.py
 	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/grouped/invariance.py
+	$(BIN)/python examples/peers/page.py
 	$(BIN)/python tests/docs/pages.py
 
 bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine
 	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
 	$(BIN)/python benchmarks/summaries.py --json benchmarks/summaries.json
+
+peers: .venv/peers      # other libraries' code under the judge: rewrites examples/results/peers.json; then make docs
+	$(BIN)/python examples/peers/run.py
 
 proofs: .venv/test      # every statement of both works and its wrong forms; rewrites ledger.json, timings.json and docs/truth.md
 	$(BIN)/python -m stepgauge.proofs_check.ledger proofs_check
@@ -51,6 +55,13 @@ clean:
 
 .venv/test: .venv/core
 	$(BIN)/pip install -q -e '.[test]'
+	touch $@
+
+.venv/peers: .venv/test # what asks for some torch gets the one named here, and nothing that its other dependencies would pull
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e '.[peers]'
+	$(BIN)/pip install -q --no-deps pytorch_optimizer asdfghjkl==0.1a5 backpack-for-pytorch unfoldNd curvlinops-for-pytorch \
+		einconv linear_operator
 	touch $@
 
 .venv/dev: .venv/test

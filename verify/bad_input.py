@@ -51,6 +51,9 @@ def _wrong(value: Any) -> Iterator[tuple[str, Any]]:
                     for what, bad in _wrong(part))
     elif isinstance(value, tuple) and value:
         yield from ((f"with a first entry {what}", (bad, *value[1:])) for what, bad in _wrong(value[0]))
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "i":
+        yield from (("with a −1", _with(value, -1)), ("with a million", _with(value, 10**6)), ("one entry short", value[1:]),
+                    ("with an axis too many", value[None]))
     elif isinstance(value, np.ndarray):
         if value.ndim:
             yield "one entry short", value[1:]

@@ -168,7 +168,7 @@ def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
 
 def _together(conventions: tuple[Convention, ...]) -> Convention | None:
     """Several conventions as one, or None where two of them speak of the same thing."""
-    rewrites = [key for c in conventions for key in (*c.rewrites, *c.start)]
+    rewrites = [key for c in conventions for key in {*c.rewrites, *c.start}]
     if len(set(rewrites)) < len(rewrites):
         return None
     return Convention("; ".join(c.text for c in conventions), {k: v for c in conventions for k, v in c.rewrites.items()},

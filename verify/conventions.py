@@ -51,6 +51,12 @@ _ALGORITHM_9 = (
                rewrites={"DW": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, 0))"}),
 )
 
+_OMEGA, _GAMMA = (f"each(lambda {name}, x: beta * {name} + (1 - beta) * {mean}(x), state.{name}, {rows}) "
+                  f"if k % hyper.T_1 == 0 else state.{name}"
+                  for name, mean, rows in (("Omega", "second_moment", "of_layers(params, tape.a)"),
+                                           ("Gamma", "position_mean", "fisher_gradients(model, params, tape, batch, hyper)")))
+"""What lines 14 make of Ω and Γ in this step, for those who need it before."""
+
 _ALGORITHM_12 = (
     Convention("momentum is an exponential moving average, 𝒟Ŵ = β𝒟Ŵ + (1 − β)𝒟W̃ (R Algorithm 7)",
                {"DW_h": "each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.DW_h, DW)"}),
@@ -62,6 +68,16 @@ _ALGORITHM_12 = (
                {"H_Omega": "each(lambda Omega, Gamma, pi: xp.inv(damped(Omega if xp.trace(Gamma) > xp.smallest else 0 * Omega, "
                            "pi * root)), Omega, Gamma, pi)"}),
     Convention("the inverses of the first steps are identities", start={"H_Omega": "eye", "H_Gamma": "eye"}),
+    Convention("the direction is taken with the inverses of this step, not of the step before",
+               {"p": f"each(lambda Omega, Gamma, D_h: xp.inv(damped(Gamma, root / balance(Omega, Gamma))) @ D_h @ "
+                     f"xp.inv(damped(Omega, balance(Omega, Gamma) * root)), {_OMEGA}, {_GAMMA}, DW_h) if k % hyper.T_2 == 0 else "
+                     "each(lambda H_Gamma, D_h, H_Omega: H_Gamma @ D_h @ H_Omega, state.H_Gamma, DW_h, state.H_Omega)"}),
+    Convention("Ω is averaged over positions and Γ added up, which leaves their Kronecker product as it is (K-FAC-expand)",
+               {"init.both": "(lambda P, both: (*each(lambda Omega, P: Omega / P, both[:len(P)], P), "
+                             "*each(lambda Gamma, P: P * Gamma, both[len(P):], P)))"
+                             "(of_layers(params, nets.positions(model)), over_data(data, factors))",
+                "Omega": "each(lambda Omega, a: beta * Omega + (1 - beta) * position_mean(a), Omega, of_layers(params, tape.a))",
+                "Gamma": "each(lambda Gamma, g: beta * Gamma + (1 - beta) * second_moment(g), Gamma, g_F)"}),
     Convention("statistics are taken in steps 1, T_1 + 1, 2T_1 + 1, …", {"due_1": "(k - 1) % hyper.T_1 == 0"}),
     Convention("inverses are taken in steps 1, T_2 + 1, 2T_2 + 1, …", {"due_2": "(k - 1) % hyper.T_2 == 0"}),
     Convention("batch normalisation follows its gradient, without momentum",
@@ -221,6 +237,8 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))"}),
         Convention("momentum is an exponential moving average, ĝ = βĝ + (1 − β)g (R Section 2.5.2)",
                    {"g_h": "tuple(beta * g_h_i + (1 - beta) * g_i for g_h_i, g_i in zip(state.g_h, g))"}),
+        Convention("momentum is an exponential moving average that starts from the first gradient",
+                   {"g_h": "tuple(beta * g_h_i + (1 - beta if state.k else 1) * g_i for g_h_i, g_i in zip(state.g_h, g))"}),
         Convention("Nesterov momentum: the step is taken along g + βĝ with heavy ball",
                    {"g_h": "tuple(beta * g_h_i + g_i for g_h_i, g_i in zip(state.g_h, g))",
                     "theta": "tuple(descend(theta_i, g_i + beta * g_h_i, alpha, hyper.gamma) "
@@ -387,6 +405,10 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("Ĝ sums the contractions, without decay (Gupta et al.)",
                    {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
                            "if k % hyper.T_1 == 0 else state.G_h"}),
+        Convention("Ĝ sums the contractions from 0 on, without decay or warm start (Gupta et al.)",
+                   {"G_h": "by_mode(lambda G, new: G + new, state.G_h, contractions(grad, hyper.view)) "
+                           "if k % hyper.T_1 == 0 else state.G_h"}, {"G_h": "zeros"}),
+        Convention("Ĝ starts from 0, without a warm start", start={"G_h": "zeros"}),
         Convention("the exponent is −1/k, k the order of the tensor (R Section 4.3.4, note 1)",
                    {"root_inv": _roots("len(G)")}),
         Convention("the exponent is −1/2 for every order",
@@ -416,6 +438,17 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                                   "nets.pre_gradients(model, params, tape, batch.y_sampled), tape.a)"}),
         Convention("columns of W̄ one after the other in F, rows in the gradient", legitimate=False,
                    rewrites={"p": "each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h.T)), D_h.shape), F, grad_h)"}),
+    ),
+    "curvature.ggn": (
+        _slip("ggn", "a sum over examples where the mean is due",
+              result='x.shape[0] * _matrix(model, params, Examples(nets.forward(model, params, x), None, None), "gauss_newton")'),
+    ),
+    "curvature.empirical_fisher": (
+        _slip("empirical_fisher", "a sum over examples where the mean is due",
+              result='x.shape[0] * _matrix(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")'),
+        _slip("empirical_fisher", "the square of the mean gradient, where the mean of squares is due",
+              result='(lambda E: namespace(E).sum(E, axis=0)[:, None] * namespace(E).sum(E, axis=0)[None, :] / x.shape[0]**2)'
+                     '(entries(rows(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")))'),
     ),
     "damping.powell_on_B": _interpolation("powell_on_B", "y_t", "theta", "y", "Bs"),
     "damping.powell_on_H": _interpolation("powell_on_H", "s_t", "theta", "s", "Hy"),
@@ -453,6 +486,13 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         _slip("identify", "every Ũ_i has trace 1 (Dees and Mandic), and c is lost", U_t="tuple(E_j / total for E_j in E)"),
         _slip("identify", "Ũ_i is divided by c₀ to the power k", U_t="tuple(E_j / (c_0 ** k * (n // E_j.shape[0])) for E_j in E)"),
         _slip("identify", "Ũ_i is not divided by the sizes of the other modes", U_t="tuple(E_j / c_0 ** (k - 1) for E_j in E)"),
+    ),
+    "lbfgs.product": (
+        _slip("product", "the pairs are taken in the wrong order, the newest first",
+              result="(lambda f: f(f, m, h * xp.eye(S.shape[0])))(lambda f, i, H: f(f, i - 1, bfgs_H.trusted("
+                     "H, S[:, i - 1], Y[:, i - 1])) if i else H) @ X"),
+        _slip("product", "H starts from the identity, not from hI",
+              top="xp.solve(R.T, (SY * xp.eye(m) + Y.T @ Y) @ RSX - inner[m:])", result="X + both @ xp.concat([top, -RSX])"),
     ),
     "quasi_newton.bfgs_H": (
         _slip("bfgs_H", "this is DFP, the member φ = 0 of the Broyden family: the update of B with s and y exchanged",

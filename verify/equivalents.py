@@ -33,6 +33,23 @@ def dense_solve(lam: Any, J: Array, H: Array, g: Array, *, N2: int) -> Array:
     return xp.solve(xp.const(lam) * xp.eye(J.shape[1]) + J.T @ H @ J / N2, g)
 
 
+def two_loops(S: Array, Y: Array, X: Array, h: Any) -> Array:
+    """H X by the two loops over the pairs, columns of S, Y (n, m), for X (n,) or (n, d): from the newest to the oldest and back."""
+    def times(v: Array, x: Any) -> Array:
+        return v * x if X.ndim == 1 else v[:, None] * x[None, :]
+
+    xp = namespace(X)
+    pairs = [(S[:, i], Y[:, i]) for i in range(S.shape[1])]
+    left = []
+    for s, y in reversed(pairs):
+        left.append(s @ X / (s @ y))
+        X = X - times(y, left[-1])
+    X = xp.const(h) * X
+    for (s, y), a in zip(pairs, reversed(left), strict=True):
+        X = X + times(s, a - y @ X / (s @ y))
+    return X
+
+
 def shrunk(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
     """θ(1 − αγ) − αp for theta, p of one shape: weight decay as many write it."""
     return theta * (1 - alpha * namespace(theta).const(gamma)) - alpha * p

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import nets
 from ..arrays import cast, map_arrays, precision
 from ..arrays.errors import expect
 from ..nets import ACTIVATIONS, Layer, single
@@ -23,8 +24,10 @@ from ..reference import grouped_newton
 from ..reference.parts import (
     conjugate_gradient,
     cubic,
+    curvature,
     damping,
     descent,
+    lbfgs,
     levenberg_marquardt,
     quasi_newton,
     roots,
@@ -34,7 +37,7 @@ from ..reference.parts import (
 )
 from .bad_input import refusals
 from .bands import BITS, Banded, Bands, Paths, every_path
-from .equivalents import cubic_solution, dense_solve, product_form, shrunk
+from .equivalents import cubic_solution, dense_solve, product_form, shrunk, two_loops
 from .replay import PAPER, Convention, Line, NotFinite, compare, explained, rounding_ratio, settled, worst
 from .report import CaseReport, Report
 from .runner import Endless, Misbehaved, copied, fingerprint, produced
@@ -315,6 +318,16 @@ def _updates(**kwargs: tuple[float, ...]) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
+def _memories() -> Iterator[Inputs]:
+    """h a power of 4, so that who starts from I can have it by scaling S and Y by exact numbers."""
+    rng = np.random.default_rng(43)
+    for i, (n, m) in enumerate(((1, 1), (2, 1), (3, 2), (5, 3), (5, 5), (8, 4))):
+        S = _single(rng.standard_normal((n, m)))
+        Y = _single(np.linalg.solve(_spd(rng, n, 1), S))
+        for X in (rng.standard_normal(n), rng.standard_normal((n, 2))):
+            yield Inputs(f"n = {n}, {m} pairs, X of {X.ndim} axes", (S, Y, _single(X), (1.0, 0.25, 4.0)[i % 3]), {})
+
+
 def _action() -> Iterator[Inputs]:
     rng = np.random.default_rng(13)
     for n in (1, 3, 6):
@@ -482,6 +495,25 @@ def _several() -> Iterator[Inputs]:
         yield Inputs(name, (net.theta, net.activations, h, v), {})
 
 
+def _curvatures(with_targets: bool) -> Callable[[], Iterator[Inputs]]:
+    """A net of each loss, and one with convolutions; no two widths alike."""
+    def inputs() -> Iterator[Inputs]:
+        rng = np.random.default_rng(47)
+        conv = (nets.Conv2d(2, (3, 1)), nets.Act("tanh"), nets.Flatten(), nets.Dense(3))
+        for model, N in ((nets.mlp((2, 3), ("linear",), "softmax_ce"), 4), (nets.mlp((3, 4, 2), ("tanh", "linear"), "mse"), 5),
+                         (nets.mlp((4, 3, 2), ("elu", "linear"), "bce"), 3),
+                         (nets.mlp((3, 2, 4), ("logistic", "linear"), "softmax_ce"), 1),
+                         (nets.cnn((1, 3, 2), conv, "softmax_ce"), 4)):
+            m = nets.layer_shapes(model)[-1][0]
+            params = tuple(Layer(_single(W), _single(0.1 * rng.standard_normal(b.shape))) for W, b in nets.init(model, N))
+            x = _single(rng.standard_normal((N, *model.input_shape)))
+            y = {"mse": _single(rng.standard_normal((N, m))), "bce": rng.integers(0, 5, (N, m)) / 4,
+                 "softmax_ce": rng.integers(0, m, N)}[model.loss]
+            args = (model, params, x, y) if with_targets else (model, params, x)
+            yield Inputs(f"{model.loss}, input {model.input_shape}, N = {N}", args, {})
+    return inputs
+
+
 def _cubics() -> Iterator[Inputs]:
     rng = np.random.default_rng(31)
     for i, (n, kind) in enumerate((n, kind) for n in (1, 2, 4, 6) for kind in ("definite", "indefinite", "singular", "zeros in d")):
@@ -603,6 +635,8 @@ PROCEDURES: dict[str, Procedure] = {
     "cubic.model": Procedure(cubic, "model", _steps_of_cubics(False)),
     "cubic.stationarity": Procedure(cubic, "stationarity", _steps_of_cubics(True)),
     "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
+    "curvature.ggn": Procedure(curvature, "ggn", _curvatures(False)),
+    "curvature.empirical_fisher": Procedure(curvature, "empirical_fisher", _curvatures(True)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),
     "damping.powell_on_H": Procedure(damping, "powell_on_H", _damped(True, mu=MU)),
     "damping.powell_identity": Procedure(damping, "powell_identity", _damped(False, mu=MU)),
@@ -617,6 +651,7 @@ PROCEDURES: dict[str, Procedure] = {
     "quasi_newton.bfgs_B": Procedure(quasi_newton, "bfgs_B", _updates()),
     "quasi_newton.dfp_H": Procedure(quasi_newton, "dfp_H", _updates()),
     "quasi_newton.broyden_H": Procedure(quasi_newton, "broyden_H", _updates(phi=(0.25, 0.75, 0.5))),
+    "lbfgs.product": Procedure(lbfgs, "product", _memories, (two_loops,)),
     "quasi_newton.hessian_action_pair": Procedure(quasi_newton, "hessian_action_pair", _action),
     "quasi_newton.minibatch_action_pair": Procedure(quasi_newton, "minibatch_action_pair", _minibatch_action),
     "tensors.vec": Procedure(tensors, "vec", _whole(1, 4)),

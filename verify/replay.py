@@ -195,8 +195,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
         else:
             params = split(params, *(now.stop("initial state", name, value) for name, value in _shown(method, params).items()))
         made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
-        state = state._replace(**{name: tuple(made[what](x) for x in getattr(state, name))
-                                  for name, what in convention.start.items()})
+        state = state._replace(**{name: _leaves(made[what], getattr(state, name)) for name, what in convention.start.items()})
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
                                   if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
@@ -225,6 +224,11 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
                 if not isinstance(alternative, NotFinite) and _badness(other) <= max(_badness(taken), (0, 1)):
                     params, state = hull((params, state), alternative)
     return lines
+
+
+def _leaves(function: Any, tree: Any) -> Any:
+    """`function` of every array in nested tuples."""
+    return tuple(_leaves(function, branch) for branch in tree) if isinstance(tree, tuple) else function(tree)
 
 
 def hull(one: Any, other: Any) -> Any:

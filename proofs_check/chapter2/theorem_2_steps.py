@@ -308,6 +308,6 @@ STATEMENTS = (
                  Form("from 1, in [9/10, 1]", tanh_freezes(1, Fraction(9, 10)))),
         hypotheses=("Assumptions 1 to 3 with L = 2, f^low = 0, φ = 1", "α_k ≤ κ/(Lκ̄²), κ̄ ≥ ‖H_1‖"),
         errata=(66,),
-        note="‖∇f(θ_k)‖ ≥ √2 tanh(3)(1 − tanh(3)²) > 0.013 in every step. What freezes is any layer of one unit whose curvature stays "
-             "negative while Σ_k μ₁^k α_k is spent."),
+        note="‖∇f(θ_k)‖ ≥ √2 tanh(3)(1 − tanh(3)²) > 0.013 in every step. What freezes is any layer of one unit whose curvature "
+             "stays negative while Σ_k μ₁^k α_k is spent."),
 )

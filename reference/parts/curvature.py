@@ -103,13 +103,15 @@ def ggn_product(model: nets.Model, params: Any, tape: nets.Tape, theta_1: Any) -
 
 
 def ggn(model: nets.Model, params: Any, x: Array) -> Array:
-    """The generalized Gauss-Newton matrix (n, n) of the mean loss over x (N, *input_shape), in the order of θ (R 1.2.2)."""
-    return _matrix(model, params, Examples(nets.forward(model, params, x), None, None), "gauss_newton")
+    """The generalized Gauss-Newton matrix (n, n) of the mean loss over x (N, *input_shape) (R 1.2.2), in the order of θ:
+    vec(W^(1)) column by column, b^(1), …, where a convolution's W is the matrix (out, in·kh·kw).
+    """
+    return _matrix(model, params, Examples(nets.forward(model, params, x), None, None), "gauss_newton")                   # R(5.2)
 
 
 def empirical_fisher(model: nets.Model, params: Any, x: Array, y: Array) -> Array:
     """(1/N) Σ_n ∇f_n ∇f_nᵀ (n, n) at the data's own targets, for x (N, *input_shape), y: targets as in `nets.Batch`."""
-    return _matrix(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")
+    return _matrix(model, params, Examples(nets.forward(model, params, x), y, None), "empirical_fisher")                  # R(5.3)
 
 
 def sampled_fisher(model: nets.Model, params: Any, x: Array, y: Array) -> Array:

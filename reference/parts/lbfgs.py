@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...arrays import namespace
+from ...arrays.checks import check_number, checked
 from ...arrays.errors import expect
 from .quasi_newton import bfgs_H, curvature
 
@@ -31,18 +32,42 @@ class Memory(NamedTuple):
     h: Any = 1
 
     def __matmul__(self, X: Array) -> Array:
-        S, Y, _, h = self
-        m = S.shape[1]
-        if m == 0:
-            return h * X
-        xp = namespace(S, X)
-        both = xp.concat([S, Y], axis=1)
-        inner = both.T @ X                                                                # R§2.3  (S Y)ᵀ X
-        SY = S.T @ Y
-        R = xp.triu(SY)
-        RSX = xp.solve(R, inner[:m])                                                      # R§2.3  R⁻¹ Sᵀ X
-        top = xp.solve(R.T, (SY * xp.eye(m) + h * (Y.T @ Y)) @ RSX - h * inner[m:])       # R§2.3  R⁻ᵀ ((D + hYᵀY) R⁻¹Sᵀ − hYᵀ) X
-        return h * X + both @ xp.concat([top, -h * RSX])                                  # R§2.3
+        return product.trusted(self.S, self.Y, X, self.h)
+
+
+def _prepare(given: dict[str, Any]) -> dict[str, Any]:
+    S, Y, X, h = given["S"], given["Y"], given["X"], given.get("h", 1)
+    xp = namespace(S, Y, X)
+    expect(S.ndim == 2 and S.shape == Y.shape and S.shape[1] <= S.shape[0], "S, Y", "one shape (n, m) with m <= n",
+           "their columns are pairs", f"{tuple(S.shape)} and {tuple(Y.shape)}")
+    expect(X.ndim in (1, 2) and X.shape[0] == S.shape[0], "X", f"{S.shape[0]} rows", "H is applied to it",
+           f"shape {tuple(X.shape)}")
+    for name, value in (("S", S), ("Y", Y), ("X", X)):
+        expect(xp.all_finite(value), name, "finite numbers", "nan and inf would spread", "nan or inf")
+    check_number("h", h, lambda h: h > 0, "a positive number", "H starts from hI")
+    for s, y in zip(S.T, Y.T, strict=True):
+        curvature(s, y)
+    return given | {"h": xp.const(h)}
+
+
+@checked(_prepare)
+def product(S: Array, Y: Array, X: Array, h: Any = 1) -> Array:
+    """H X, where H is hI after the pairs, the oldest first (R Section 2.3).
+
+    Takes    S, Y (n, m), m <= n: one pair a column, each with sᵀy > 0; X (n,) or (n, d); h > 0.
+    Ensures  what m updates by `bfgs_H`, or the two loops, give, in the compact form.
+    """
+    m = S.shape[1]
+    if m == 0:
+        return h * X
+    xp = namespace(S, X)
+    both = xp.concat([S, Y], axis=1)
+    inner = both.T @ X                                                                # R§2.3  (S Y)ᵀ X
+    SY = S.T @ Y
+    R = xp.triu(SY)
+    RSX = xp.solve(R, inner[:m])                                                      # R§2.3  R⁻¹ Sᵀ X
+    top = xp.solve(R.T, (SY * xp.eye(m) + h * (Y.T @ Y)) @ RSX - h * inner[m:])       # R§2.3  R⁻ᵀ ((D + hYᵀY) R⁻¹Sᵀ − hYᵀ) X
+    return h * X + both @ xp.concat([top, -h * RSX])                                  # R§2.3
 
 
 def empty(n: int, p: int, like: Array, h: Any = 1) -> Memory:

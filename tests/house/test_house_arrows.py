@@ -11,7 +11,7 @@ ABOVE = {"arrays": {"arrays"},
          "reference": {"method", "parts", "nets", "arrays"},
          "verify": {"verify", "proofs_check", "reference", "method", "parts", "nets", "arrays"},
          "proofs_check": {"proofs_check", "reference", "method", "parts", "nets", "arrays"}}
-EXTRAS = {"torch", "cupy", "jax", "matplotlib", "sklearn"}
+EXTRAS = {"torch", "cupy", "jax", "optax", "matplotlib", "sklearn"}
 
 # Every use of numpy in the rooms whose lines run on any array library, with the reason why it cannot be the namespace's.
 NUMPY = {

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-EXTRAS = ["torch", "cupy", "jax", "matplotlib", "sklearn"]
+EXTRAS = ["torch", "cupy", "jax", "optax", "matplotlib", "sklearn"]
 PROGRAM = """
 import importlib, json, sys
 before = set(sys.modules)

@@ -34,14 +34,18 @@ def text(case):
 STARTS = {"zeros": np.zeros_like, "ones": np.ones_like, "eye": lambda x: np.eye(len(x))}
 
 
+def leaves(function, tree):
+    """`function` of every array in nested tuples."""
+    return tuple(leaves(function, branch) for branch in tree) if isinstance(tree, tuple) else function(tree)
+
+
 def candidate_under(method, convention, *, show=True):
     """The reference with a convention in it, on floats."""
     def candidate(case):
         source = instrument(sys.modules[METHODS[method].step.__module__], _identity, convention.rewrites)
         source["dp_dlm"] = dp_dlm
         params, state = case.params, source["init"](case.model, case.params, case.data, case.hyper)
-        state = state._replace(**{name: tuple(STARTS[what](x) for x in getattr(state, name))
-                                  for name, what in convention.start.items()})
+        state = state._replace(**{name: leaves(STARTS[what], getattr(state, name)) for name, what in convention.start.items()})
         for batch in case.batches:
             params, state, trace = source["step"](case.model, params, state, batch, case.hyper)
             yield shown(params, trace) if show else shown(params)
@@ -141,7 +145,7 @@ def test_a_convention_that_is_followed_in_some_cases_only_is_no_convention(mine)
 def test_texts_are_different_and_rewrites_name_tagged_lines():
     for name, conventions in CONVENTIONS.items():
         assert len({convention.text for convention in conventions}) == len(conventions)
-        assert len({tuple(sorted({**c.rewrites, **c.start}.items())) for c in conventions}) == len(conventions)
+        assert len({(*sorted(c.rewrites.items()), *sorted(c.start.items())) for c in conventions}) == len(conventions)
         module = PROCEDURES[name].module if name in PROCEDURES else sys.modules[METHODS[name].step.__module__]
         for convention in conventions:
             instrument(module, _identity, convention.rewrites)

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from stepgauge import verify
+from stepgauge import nets, verify
 from stepgauge.arrays import map_arrays
 from stepgauge.nets import single
 from stepgauge.reference import parts
@@ -369,6 +369,82 @@ def by_bisection(g, H, d, lam):
     return at(high)[1]
 
 
+def two_loop_recursion(S, Y, X, h):
+    m = S.shape[1]
+    q, left = X.copy(), [None] * m
+    for i in range(m - 1, -1, -1):
+        left[i] = np.tensordot(S[:, i], q, 1) / dot(S[:, i], Y[:, i])
+        q = q - np.multiply.outer(Y[:, i], left[i])
+    r = X.dtype.type(h) * q
+    for i in range(m):
+        r = r + np.multiply.outer(S[:, i], left[i] - np.tensordot(Y[:, i], r, 1) / dot(S[:, i], Y[:, i]))
+    return r
+
+
+def dense_memory(S, Y, X, h):
+    H = np.eye(len(S), dtype=S.dtype) * S.dtype.type(h)
+    for s, y in zip(S.T, Y.T, strict=True):
+        H = bfgs_H(H, s, y)
+    return H @ X
+
+
+def output_jacobians(model, params, x):
+    """∂ŷ/∂θ of every example, (N, m, n), by differentiating the outputs one after the other with autograd."""
+    import autograd.numpy as anp
+    from autograd import jacobian as differentiate
+
+    phi = {"linear": lambda h: h, "tanh": anp.tanh, "logistic": lambda h: 1 / (1 + anp.exp(-h)),
+           "elu": lambda h: anp.where(h > 0, h, anp.exp(anp.minimum(h, 0)) - 1)}
+
+    def outputs(theta, x):
+        z, k = x, 0
+        for record in model.layers:
+            if isinstance(record, nets.Act):
+                z = phi[record.name](z)
+            elif isinstance(record, nets.Flatten):
+                z = anp.reshape(z, -1)
+            else:
+                shape, d_out = params[k].W.shape, len(params[k].b)
+                size = params[k].W.size
+                W, b, theta, k = anp.reshape(theta[:size], (-1, d_out)).T, theta[size:size + d_out], theta[size + d_out:], k + 1
+                if isinstance(record, nets.Conv2d):                    # kernel 3 × 1 on one channel, padded above and below
+                    rows, columns = z.shape[1:]
+                    padded = anp.concatenate([anp.zeros((1, columns)), z[0], anp.zeros((1, columns))])
+                    patches = anp.stack([anp.reshape(padded[i:i + rows], -1) for i in range(shape[2])])
+                    z = anp.reshape(anp.dot(W, patches) + b[:, None], (d_out, rows, columns))
+                else:
+                    z = anp.dot(W, z) + b
+        return z
+
+    theta = np.concatenate([part for W, b in params for part in (W.reshape(len(b), -1).ravel("F"), b)])
+    return np.array([differentiate(outputs)(theta, x_n) for x_n in x]), np.array([outputs(theta, x_n) for x_n in x])
+
+
+def probabilities(output):
+    shifted = np.exp(output - output.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def ggn(model, params, x):
+    J, output = output_jacobians(model, params, x)
+    sigma = 1 / (1 + np.exp(-output))
+    total = 0
+    for J_n, s, p in zip(J, sigma, probabilities(output), strict=True):
+        H = {"mse": np.eye(len(s)), "bce": np.diag(s * (1 - s)), "softmax_ce": np.diag(p) - np.outer(p, p)}[model.loss]
+        total = total + J_n.T @ H @ J_n / len(x)
+    return total.astype(x.dtype)
+
+
+def empirical_fisher(model, params, x, y):
+    J, output = output_jacobians(model, params, x)
+    if model.loss == "softmax_ce":
+        residual = probabilities(output) - np.eye(output.shape[1])[y]
+    else:
+        residual = (output if model.loss == "mse" else 1 / (1 + np.exp(-output))) - y
+    g = np.array([J_n.T @ r for J_n, r in zip(J, residual, strict=True)])
+    return (g.T @ g / len(x)).astype(x.dtype)
+
+
 OURS = {
     "single.forward_backward": [one_pass, lambda *args: tuple(one_pass(*args).values())],
     "single.forward": [single_forward],
@@ -386,6 +462,9 @@ OURS = {
     "tensor_normal.as_modes": [as_modes],
     "tensor_normal.from_modes": [from_modes],
     "tensor_normal.preconditioned": [preconditioned],
+    "curvature.ggn": [ggn],
+    "curvature.empirical_fisher": [empirical_fisher],
+    "lbfgs.product": [two_loop_recursion, dense_memory],
     "single.jacobian_product": [jacobian_product],
     "single.block_matrix": [block_matrix],
     "cubic.step_sizes": [by_bisection],
@@ -630,3 +709,10 @@ def test_to_hang_on_bad_input_is_not_to_refuse_it():
         )
     finally:
         release.set()
+
+
+def test_slips_in_a_limited_memory_are_named():
+    report = verify.check("lbfgs.product", lambda S, Y, X, h: two_loop_recursion(S[:, ::-1], Y[:, ::-1], X, h))
+    assert report.explanations == ("the pairs are taken in the wrong order, the newest first",)
+    report = verify.check("lbfgs.product", lambda S, Y, X, h: two_loop_recursion(S, Y, X, 1))
+    assert report.explanations == ("H starts from the identity, not from hI",)

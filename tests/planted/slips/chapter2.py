@@ -147,7 +147,7 @@ SLIPS = {
             ("updated", "M.shape[1] - H.p + 1", "M.shape[1] - H.p", "p + 1 pairs are kept"),
             ("updated", "M[:, max(0, M.shape[1] - H.p + 1):], v[:, None]", "v[:, None], M[:, :H.p - 1]",
              "the newest pair comes first"),
-            ("Memory.__matmul__", "xp.triu(SY)", "SY", "all of SᵀY for its upper triangle"),
+            ("product", "xp.triu(SY)", "SY", "all of SᵀY for its upper triangle"),
         ],
         "chapter2/test_chapter2_lbfgs.py::test_a_zero_pair_leaves_everything_as_it_is": [
             ("updated", "abs(s @ y) <= namespace(s).smallest", "abs(s @ y) < 0", "a pair of zeros is taken"),

@@ -158,7 +158,7 @@ SLIPS = {
             ("R§2.3", "h * inner[m:]", "inner[m:]", "h = 1 before YᵀX"),
             ("R§2.3", "-h * RSX", "-RSX", "h = 1 before Y R⁻¹SᵀX"),
             ("R§2.3", "return h * X + both", "return X + both", "H starts from I"),
-            ("Memory.__matmul__", "            return h * X\n", "            return X\n", "without pairs H is I"),
+            ("product", "        return h * X\n", "        return X\n", "without pairs H is I"),
             ("updated", "Memory(S, Y, H.p, H.h)", "Memory(S, Y, H.p)", "the start hI is lost with the first pair"),
         ],
     },

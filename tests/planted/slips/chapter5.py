@@ -171,6 +171,8 @@ SLIPS = {
             ("R(5.2)", "(0, 2, 1)", "(0, 1, 2)", "the rows of C for its columns"),
             ("R(5.3)", "output, y)", "2 * output, y)", "the gradient elsewhere"),
             ("directions", "y = S_2.y_sampled", "y = S_2.y", "the data's own targets"),
+            ("ggn", "forward(model, params, x)", "forward(model, params, 2 * x)", "other examples"),
+            ("empirical_fisher", "x), y, None", "x), 0 * y, None", "other targets"),
             ("_matrix", "E.T @ E / S_2.tape.output.shape[0]", "E.T @ E", "a sum for the mean"),
         ],
         f"{CURVATURE}::test_fisher_by_enumeration_is_gauss_newton": [
