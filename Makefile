@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test long lint types docs bench peers proofs gpu clean
+.PHONY: judge test long lint types docs bench peers proofs vectors gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
@@ -39,6 +39,9 @@ peers: .venv/peers      # other libraries' code under the judge: rewrites exampl
 proofs: .venv/test      # every statement of both works and its wrong forms; rewrites ledger.json, timings.json and docs/truth.md
 	$(BIN)/python -m stepgauge.proofs_check.ledger proofs_check
 	$(BIN)/python -m stepgauge.proofs_check.page > docs/truth.md
+
+vectors: .venv/test     # every bit of verify/vectors/data anew; VERSION in verify/vectors/build.py must say what has changed
+	$(BIN)/python -m stepgauge.verify.vectors.build verify/vectors/data
 
 gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
 	$(BIN)/pip install -q -e '.[cupy]'

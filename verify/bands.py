@@ -338,7 +338,7 @@ class Bands:
 
         Infinite where eigenvalues in float64 cannot tell A from a singular matrix.
         """
-        w, Q = np.linalg.eigh(A.v.astype(np.float64))
+        w, Q = self.eigen(A.v.astype(np.float64))
         X = _inverse_root(A.v, p, w, Q)
         low = w - np.linalg.norm(A.e)
         if X is None or not low.min() > 0:
@@ -352,6 +352,10 @@ class Bands:
         stable += (4 * len(w) + np.abs(np.log(w)).max()) * self.u * w.min() ** (-1 / p)
         early = float(self.const(tolerance).v.item()) / p * np.abs(X.astype(np.float64)).sum(axis=1, keepdims=True)
         return Banded(X, moved + stable + early, self)
+
+    def eigen(self, A: Any) -> Any:
+        """Eigenvalues (n,), ascending, and eigenvectors (n, n), by columns, of a symmetric float64 matrix A (n, n)."""
+        return np.linalg.eigh(A)
 
     def solve(self, A: Banded, B: Banded) -> Banded:
         """A⁻¹B, with the error of any algorithm that is backward stable up to its condition."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -127,8 +129,11 @@ class Case:
         """Write this case as `case.json` and one .npy file an array (no pickle): the way in for other languages."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write = _Writer(folder)
-        text = {
+        (folder / "case.json").write_text(json.dumps(self.described(_Writer(folder)), indent=1, default=float) + "\n")
+
+    def described(self, write: Callable[[str, Array], Any]) -> dict[str, Any]:
+        """This case as a tree of dicts, lists, strings and numbers, with `write(name, array)` in place of each array."""
+        return {
             "format": FORMAT, "name": self.name, "method": self.method, "dtype": self.dtype,
             "layout": self.layout._asdict(),
             "model": {"input_shape": self.model.input_shape, "layers": _record_text(self.model.layers), "loss": self.model.loss},
@@ -136,10 +141,9 @@ class Case:
                       for name, value in self.hyper._asdict().items()},
             "params": [{name: write(f"params_{l}_{name}", tensor) for name, tensor in layer._asdict().items()}
                        for l, layer in enumerate(self.params)],
-            "data": [write.batch(f"data_{i}", batch) for i, batch in enumerate(batches_of(self.data))],
-            "batches": [write.batch(f"batch_{i}", batch) for i, batch in enumerate(self.batches)],
+            "data": [_batch_text(write, f"data_{i}", batch) for i, batch in enumerate(batches_of(self.data))],
+            "batches": [_batch_text(write, f"batch_{i}", batch) for i, batch in enumerate(self.batches)],
         }
-        (folder / "case.json").write_text(json.dumps(text, indent=1, default=float) + "\n")
 
     @staticmethod
     def load(folder: Any) -> Case:
@@ -149,8 +153,18 @@ class Case:
         """
         folder = Path(folder)
         text = read_json(folder / "case.json")
-        try:
-            read = _Reader(folder, text["dtype"])
+        with _well_formed():
+            case = Case.from_described(text, _Reader(folder, text["dtype"]))
+            case.check()
+        return case
+
+    @staticmethod
+    def from_described(text: Any, read: Callable[[Any], Array]) -> Case:
+        """The inverse of `described`, with `read(text)` for each array; not checked against the reference.
+
+        Raises   ValueError where the tree says something else than a case.
+        """
+        with _well_formed():
             expect(text["format"] == FORMAT, "case.json: format", repr(FORMAT), "the folder must be a case",
                    repr(text["format"]))
             expect(text["method"] in METHODS, "case.json: method", f"one of {', '.join(METHODS)}",
@@ -160,14 +174,20 @@ class Case:
                      for name, value in text["hyper"].items()}
             params = tuple((nets.Norm if "gamma" in layer else nets.Layer)(**{name: read(file) for name, file in layer.items()})
                            for layer in text["params"])
-            data = tuple(read.batch(batch) for batch in text["data"])
-            case = Case(text["name"], text["method"], model, params, METHODS[text["method"]].Hyper(**hyper), data,
-                        tuple(read.batch(batch) for batch in text["batches"]), text["dtype"], Layout(**text["layout"]))
-            case.check()
-        except (KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError, RecursionError) as error:
-            raise ValueError(f"case.json: expected the fields that Case.save writes because the judge replays them, "
-                             f"got {type(error).__name__}: {error}") from error
-        return case
+            data = tuple(_read_batch(read, batch) for batch in text["data"])
+            batches = tuple(_read_batch(read, batch) for batch in text["batches"])
+            return Case(text["name"], text["method"], model, params, METHODS[text["method"]].Hyper(**hyper), data, batches,
+                        text["dtype"], Layout(**text["layout"]))
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    """Whatever a malformed tree makes of the code that reads it is said in one way."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError, RecursionError) as error:
+        raise ValueError(f"case.json: expected the fields that Case.save writes because the judge replays them, "
+                         f"got {type(error).__name__}: {error}") from error
 
 
 def batches_of(data: Any) -> tuple[nets.Batch, ...]:
@@ -243,15 +263,22 @@ class _Writer:
         np.save(self.folder / f"{name}.npy", np.asarray(array), allow_pickle=False)
         return f"{name}.npy"
 
-    def batch(self, name: str, batch: nets.Batch) -> dict[str, Any]:
-        fields: dict[str, Any] = {"x": self(f"{name}_x", batch.x), "y": self(f"{name}_y", batch.y)}
-        if batch.y_sampled is not None:
-            fields["y_sampled"] = self(f"{name}_y_sampled", batch.y_sampled)
-        if isinstance(batch.curvature, nets.Batch):
-            fields["curvature"] = self.batch(f"{name}_curvature", batch.curvature)
-        elif batch.curvature is not None:
-            fields["curvature"] = self(f"{name}_curvature", batch.curvature)
-        return fields
+
+def _batch_text(write: Callable[[str, Array], Any], name: str, batch: nets.Batch) -> dict[str, Any]:
+    fields: dict[str, Any] = {"x": write(f"{name}_x", batch.x), "y": write(f"{name}_y", batch.y)}
+    if batch.y_sampled is not None:
+        fields["y_sampled"] = write(f"{name}_y_sampled", batch.y_sampled)
+    if isinstance(batch.curvature, nets.Batch):
+        fields["curvature"] = _batch_text(write, f"{name}_curvature", batch.curvature)
+    elif batch.curvature is not None:
+        fields["curvature"] = write(f"{name}_curvature", batch.curvature)
+    return fields
+
+
+def _read_batch(read: Callable[[Any], Array], fields: dict[str, Any]) -> nets.Batch:
+    optional = {name: _read_batch(read, value) if isinstance(value, dict) else read(value)
+                for name, value in fields.items() if name not in ("x", "y")}
+    return nets.Batch(read(fields["x"]), read(fields["y"]), **optional)
 
 
 class _Reader:
@@ -274,8 +301,3 @@ class _Reader:
             expect(array.dtype == self.dtype, name, self.dtype, "case.json says so", array.dtype)
             expect(np.isfinite(array).all(), name, "finite numbers", "nan and inf spread", "nan or inf")
         return array
-
-    def batch(self, fields: dict[str, Any]) -> nets.Batch:
-        optional = {name: self.batch(value) if isinstance(value, dict) else self(value)
-                    for name, value in fields.items() if name not in ("x", "y")}
-        return nets.Batch(self(fields["x"]), self(fields["y"]), **optional)

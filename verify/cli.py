@@ -1,4 +1,4 @@
-"""The command `stepgauge`: check, judge-files, save, list, show, proofs."""
+"""The command `stepgauge`: check, judge-files, save, list, show, proofs, vectors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .case import Case, Layout, read_steps
 from .cases import IMAGES, OPTIONAL, TRAPS, cases
 from .check import check, judge_steps
 from .procedures import PROCEDURES
-from .report import Report
 from .show import SUBJECTS, page
+from .vectors.command import add_to
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,7 +143,7 @@ def _proofs(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(report: Report, options: argparse.Namespace) -> int:
+def _print(report: Any, options: argparse.Namespace) -> int:
     if options.json:
         print(report.to_json())
     elif options.markdown:
@@ -207,6 +207,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("id", nargs="?", metavar="ID", help="one statement such as R.Lem.4, or all whose id starts so (all)")
     command.add_argument("--verbose", action="store_true", help="hypotheses, method, sizes and sharpness of each")
     command.add_argument("--json", action="store_true", help="print the ledger as JSON")
+
+    add_to(commands, load, _print)
     return parser
 
 

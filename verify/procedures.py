@@ -138,7 +138,7 @@ class _Call:
             before = fingerprint((args, kwargs))
 
             def work(args: Any = args, kwargs: Any = kwargs) -> Iterator[Any]:
-                yield _kept(candidate(*args, **kwargs))
+                yield kept(candidate(*args, **kwargs))
 
             try:
                 self.returned[dtype], = produced(work, "result", time_limit)
@@ -192,12 +192,12 @@ class _Call:
         procedure, returned, space = self.procedure, self.returned[dtype], Bands(dtype, paths)
         fields = procedure.fields()
         for name in procedure.shown():
-            expect(_shown(returned, name, fields) is not None, "candidate", f"{name} in what it returns",
+            expect(named(returned, name, fields) is not None, "candidate", f"{name} in what it returns",
                    "that is the procedure's result", "none", Misbehaved)
         lines: list[Line] = []
 
         def stop(tag: str, function: str, name: str, value: Any) -> Any:
-            observed = _shown(returned, name, fields) if function == procedure.function else None
+            observed = named(returned, name, fields) if function == procedure.function else None
             if observed is None or not isinstance(value, Banded | int | tuple | list):
                 return value
             return each(tag, name, value, observed, count())
@@ -241,7 +241,7 @@ class _Call:
         return lines
 
 
-def _kept(returned: Any) -> Any:
+def kept(returned: Any) -> Any:
     """A copy of what came back, since a candidate may use its buffers again: a dict or tuple of arrays, or one array."""
     if isinstance(returned, dict):
         return {name: copied(str(name), value) for name, value in returned.items()}
@@ -250,7 +250,7 @@ def _kept(returned: Any) -> Any:
     return copied("result", returned)
 
 
-def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | list[Any] | None:
+def named(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | list[Any] | None:
     """What a candidate returned under a name: in a dict, by position in a tuple, or alone as "result"; a list for a tuple."""
     if isinstance(returned, dict):
         shown = returned.get(name)
@@ -266,6 +266,7 @@ def _shown(returned: Any, name: str, fields: tuple[str, ...]) -> np.ndarray | li
 def _spd(rng: np.random.Generator, n: int, spread: float) -> Array:
     Q, _ = np.linalg.qr(rng.standard_normal((n, n)))
     H = Q * np.logspace(0, spread, n) @ Q.T
+    H = np.where(np.abs(H) < 2.0**-40, 0, H)          # what is left of an identity by this machine's rounding
     return _single((H + H.T) / 2)
 
 

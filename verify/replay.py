@@ -194,8 +194,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
             params = split(params, *(now.stop("initial state", name, value) for name, value in _shown(method, params).items()))
-        made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
-        state = state._replace(**{name: _leaves(made[what], getattr(state, name)) for name, what in convention.start.items()})
+        state = started(state, convention, space)
         state = state._replace(**{name: now.stop("initial state", name, value) for name, value in state._asdict().items()
                                   if isinstance(value, tuple | Banded)})
         for k, (step, batch) in enumerate(zip(steps, batches, strict=True), start=1):
@@ -224,6 +223,12 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
                 if not isinstance(alternative, NotFinite) and _badness(other) <= max(_badness(taken), (0, 1)):
                     params, state = hull((params, state), alternative)
     return lines
+
+
+def started(state: Any, convention: Convention, space: Bands) -> Any:
+    """The initial state, with what a convention makes of some of its fields."""
+    made = {"zeros": space.zeros_like, "ones": space.ones_like, "eye": lambda x: space.eye(x.shape[0])}
+    return state._replace(**{name: _leaves(made[what], getattr(state, name)) for name, what in convention.start.items()})
 
 
 def _leaves(function: Any, tree: Any) -> Any:
