@@ -115,7 +115,9 @@ function adam({ model, hyper, params, batches }) {
   must(gamma >= 0, "gamma");
   const theta = params.flatMap(({ W, b }) => [W, b]).map(({ shape, data }) => ({ shape, data: [...data] }));
   theta.forEach((tensor) => must(finite(tensor), "params"));
-  batches.forEach(({ x, y }) => must(finite(x) && finite(y), "batch"));
+  params.forEach(({ W, b }, l) => must(W.shape[0] === b.shape[0] && (l === 0 || W.shape[1] === params[l - 1].b.shape[0]), "params"));
+  batches.forEach(({ x, y }) => must(finite(x) && finite(y) && x.shape[0] === y.shape[0], "batch"));
+  batches.forEach(({ x }) => must(x.shape[1] === params[0].W.shape[1], "x"));
   const m = theta.map(({ data }) => data.map(() => 0)), v = m.map((data) => [...data]);
   return batches.map((batch, k) => {
     const t = k + 1, g = gradient(model, theta, batch), show = (tensors) => tensors.map((data, i) => ({ shape: theta[i].shape, data: [...data] }));

@@ -36,7 +36,17 @@ from .format import FORMAT, encode, number, parse, read_text, value_of
 VERSION = "1.0.0"
 """Of the set: major where a vector changes or goes, minor where one comes, patch for words alone."""
 
-SUBJECTS = (*PROCEDURES, *METHODS)
+WITHOUT = {
+    **dict.fromkeys(("single.forward_backward", "single.forward", "single.backward", "single.partial_transposed_product",
+                     "single.packed", "single.transposed_product"), "results are lists of lists, which the format does not have"),
+    **dict.fromkeys(("curvature.ggn", "curvature.empirical_fisher"), "a whole network is an argument; runs of methods have one"),
+    **dict.fromkeys(("levenberg_marquardt.reduction_ratio", "levenberg_marquardt.adapted"), "a ratio may be infinite"),
+    "conjugate_gradient.conjugate_gradient": "bands carried through an iteration tell nothing",
+    "grouped_newton.schedule": "it takes and gives a state with counters",
+}
+"""Procedures that are judged, but have no vectors, and why."""
+
+SUBJECTS = (*(name for name in PROCEDURES if name not in WITHOUT), *METHODS)
 
 STEPS = 3
 """The steps of a run: in the third, averages, memories and periods have a past."""
@@ -70,6 +80,8 @@ HUNTS: dict[str, tuple[str, str]] = {
     "definite": (r"\bdefinite", "the weight λ/2 of the cubic term, the sign of ḡ"),
     "no cubic term": (r"without cubic term|zeros in d", "a division by d_s = 0"),
     "action": (r"^n = \d$|^N = ", "A in the place of H, a mean that is left out"),
+    "pairs": (r"pairs, X of", "pairs in the wrong order, h left out of a block, lower for upper triangle"),
+    "views": (r"-way|behind \d of the axes|^matrix$|^vector$", "a view of a tensor that is not undone"),
     "hard case": (r"hard case", "a root finder that looks for a root where there is none"),
 }
 """Flag to the names of calls that carry it, and to the bug that they hunt."""
