@@ -209,7 +209,7 @@ def powell(s, y, Hy, mu1, mistake=""):
 
 
 def kbfgs20(case, mistake="", form=""):
-    """R Algorithms 3 and 4. Forms: "triple"."""
+    """R Algorithms 3 and 4. Forms: "triple"; "from step 1" does not show the start."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     L, root = range(len(W)), math.sqrt(hp.lam)
     data = np.concatenate([sample.x for sample in net.samples(case.data)])
@@ -218,6 +218,8 @@ def kbfgs20(case, mistake="", form=""):
     H_g = [net.eye(len(W_l)) for W_l in W]
     grad_h = [np.zeros_like(W_l) for W_l in W]
     s_g, y_g = ([np.zeros_like(W_l[:, 0]) for W_l in W] for _ in "sy")
+    if form != "from step 1":
+        yield shown(W) | {"grad_h": grad_h, "A": A, "H_a": H_a, "H_g": H_g, "s_g": s_g, "y_g": y_g}
     for batch in case.batches:
         sample = net.sample(batch)
         grad, a, h, g, _ = net.gradient(W, sample)
@@ -307,7 +309,7 @@ class Memory:
 
 
 def kbfgs(case, mistake="", form=""):
-    """R Algorithms 8 and 9, both ways of keeping H_G. Forms: "triple" for BFGS; "compact" for L-BFGS; "step 0" shows the start."""
+    """R Algorithms 8 and 9, both ways of keeping H_G. Forms: "triple" for BFGS; "compact" for L-BFGS; "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     L, root = range(len(W)), math.sqrt(hp.lam)
     data = np.concatenate([sample.x for sample in net.samples(case.data)])
@@ -319,7 +321,7 @@ def kbfgs(case, mistake="", form=""):
     DW_h = [np.zeros_like(W_l) for W_l in W]
     s_G, y_G = ([np.zeros_like(W_l[:, 0]) for W_l in W] for _ in "sy")
     kept = (lambda: {"S": [H.S for H in H_G], "Y": [H.Y for H in H_G]}) if hp.p else (lambda: {"H_G": H_G})
-    if form == "step 0" or wrong("H_G starts at I"):
+    if form != "from step 1":
         yield shown(W) | {"DW_h": DW_h, "H_A": H_A, "s_G": s_G, "y_G": y_G} | kept()
     for k, batch in enumerate(case.batches, start=1):
         sample = net.sample(batch)
@@ -371,7 +373,7 @@ def inverse(M, form=""):
 
 
 def kfac20(case, mistake="", form=""):
-    """R Algorithm 7. Forms: "cholesky", "einsum"."""
+    """R Algorithm 7. Forms: "cholesky", "einsum", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     damping = hp.lam if wrong("λ for √λ") else math.sqrt(hp.lam)
 
@@ -398,6 +400,8 @@ def kfac20(case, mistake="", form=""):
     warm = Sample(*(np.concatenate(part) for part in zip(*net.samples(case.data), strict=True)))
     A, G = factors(warm)
     H_a, H_g, grad_h = inverses(A), inverses(G), [np.zeros_like(W_l) for W_l in W]
+    if form != "from step 1":
+        yield shown(W) | {"grad_h": grad_h, "A": A, "G": G, "H_a": H_a, "H_g": H_g}
     for k, batch in enumerate(case.batches, start=1):
         sample = net.sample(batch)
         grad, *_ = net.gradient(W, sample)
@@ -418,7 +422,7 @@ def kfac20(case, mistake="", form=""):
 
 
 def kfac(case, mistake="", form=""):
-    """R Algorithm 12. Forms: "cholesky"."""
+    """R Algorithm 12. Forms: "cholesky", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     root = hp.lam if wrong("λ for √λ") else math.sqrt(hp.lam)
 
@@ -456,6 +460,8 @@ def kfac(case, mistake="", form=""):
     Omega, Gamma = factors(warm)
     _, H_Omega, H_Gamma = inverses(Omega, Gamma)
     DW_h = [np.zeros_like(W_l) for W_l in W]
+    if form != "from step 1":
+        yield shown(W) | {"DW_h": DW_h, "Omega": Omega, "Gamma": Gamma, "H_Omega": H_Omega, "H_Gamma": H_Gamma}
     for k, batch in enumerate(case.batches, start=1):
         sample, found = net.sample(batch), {}
         DW, *_ = net.gradient(W, sample)
@@ -495,7 +501,7 @@ def along_modes(G, factors, form=""):
 
 
 def tnt(case, mistake="", form=""):
-    """R Algorithm 15. Forms: "kron"."""
+    """R Algorithm 15. Forms: "kron", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
 
     def sampled(sample):
@@ -535,6 +541,8 @@ def tnt(case, mistake="", form=""):
         G_h = C if G_h is None else average(C, G_h, len(sample.x) / seen)
     U_inv = inverses([identified(modes) for modes in G_h])
     grad_h = [np.zeros_like(T) for T in tensors(W)]
+    if form != "from step 1":
+        yield shown(W) | {"grad_h": grad_h, "G_h": G_h, "U_inv": U_inv}
     for k, batch in enumerate(case.batches, start=1):
         sample, found = net.sample(batch), {}
         grad = tensors(net.gradient(W, sample)[0])
@@ -557,7 +565,7 @@ def tnt(case, mistake="", form=""):
 
 
 def shampoo(case, mistake="", form=""):
-    """R Algorithm 16, roots by eigenvalues. Forms: "svd"; "step 0" shows the start."""
+    """R Algorithm 16, roots by eigenvalues. Forms: "svd", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
 
     def root(M, k):
@@ -590,7 +598,7 @@ def shampoo(case, mistake="", form=""):
         share = len(sample.x) / seen
         G_h = C if G_h is None else [[o + share * (n - o) for o, n in zip(*pair, strict=True)] for pair in zip(G_h, C, strict=True)]
     root_inv, grad_h = roots(G_h), [np.zeros_like(T) for T in tensors(W)]
-    if form == "step 0":
+    if form != "from step 1":
         yield shown(W) | {"grad_h": grad_h, "G_h": G_h, "root_inv": root_inv}
     for k, batch in enumerate(case.batches, start=1):
         sample = net.sample(batch)
