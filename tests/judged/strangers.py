@@ -6,6 +6,7 @@ programs share the passes of a multilayer perceptron and nothing else, and take 
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -344,10 +345,9 @@ def kbfgs(case, mistake="", form=""):
                     y_A[l] = inner @ a[l] / len(a[l]) + (0 if wrong("y_A without damping") else root) * s_A[l]
                 H_A[l] = bfgs(H_A[l], *((y_A[l], s_A[l]) if wrong("s and y exchanged") else (s_A[l], y_A[l])), form)
                 new = 1 if wrong("pair averaged without 1 − β") else 1 - hp.beta
-                s_G[l] = hp.beta * s_G[l] + new * (h_p[l] - h[l]).mean(0)
-                y_G[l] = hp.beta * y_G[l] + new * (g_p[l] - g[l]).mean(0)
-                if wrong("pair summed over the batch"):
-                    s_G[l] = hp.beta * s_G[l] + new * (h_p[l] - h[l]).sum(0)
+                N = 1 if wrong("pair summed over the batch") else len(a[l])
+                s_G[l] = hp.beta * s_G[l] + new * (h_p[l] - h[l]).sum(0) / N
+                y_G[l] = hp.beta * y_G[l] + new * (g_p[l] - g[l]).sum(0) / N
                 Hy = H_G[l] @ y_G[l]
                 s_t[l] = powell(s_G[l], y_G[l], Hy, hp.mu1, mistake)
                 mu2 = hp.lam if wrong("μ₂ = λ") else root
@@ -594,7 +594,7 @@ def shampoo(case, mistake="", form=""):
     G_h, seen = None, 0
     for sample in net.samples(case.data):
         seen += len(sample.x)
-        C = [contractions(D) for D in tensors(net.gradient(W, sample)[0])]
+        C = [contractions(D, mistake) for D in tensors(net.gradient(W, sample)[0])]
         share = len(sample.x) / seen
         G_h = C if G_h is None else [[o + share * (n - o) for o, n in zip(*pair, strict=True)] for pair in zip(G_h, C, strict=True)]
     root_inv, grad_h = roots(G_h), [np.zeros_like(T) for T in tensors(W)]
@@ -636,42 +636,40 @@ def damping_after(rho, lam_LM, hp, wrong):
     return boost * lam_LM if rho < hp.eps else drop * lam_LM if rho > upper else lam_LM
 
 
+def roots_of_loss(net, z, wrong):
+    """C (N, m, m) with CCᵀ = H_n."""
+    one = np.broadcast_to(net.eye(net.outputs), (len(z), net.outputs, net.outputs))
+    if net.loss_name == "mse" or wrong("loss Hessian left out"):
+        return one
+    if wrong("loss Hessian without its root"):
+        return net.hessian(z)
+    q = net.probabilities(z)
+    if net.loss_name == "bce":
+        return np.sqrt(q * sigma(-z))[:, :, None] * one
+    second = 0 if wrong("loss Hessian without its second term") else q[:, :, None] * np.sqrt(q)[:, None]
+    return np.sqrt(q)[:, :, None] * one - second
+
+
 def smw(case, mistake="", form=""):
     """R Algorithm 23 with (5.6), for both matrices. Forms: "dense", which solves with the n × n matrix and shows no D."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
-    lam_LM, m = hp.lam_LM, net.outputs
+    lam_LM = hp.lam_LM
     for batch in case.batches:
         sample = net.sample(batch)
         N_1, chosen = len(batch.x), batch.curvature
         if wrong("curvature from the whole batch"):
             chosen = np.arange(N_1)
         N_2, lam = len(chosen), lam_LM + (0 if wrong("τ forgotten") else hp.tau)
-        grad, _, _, _, z = net.gradient(W, sample)
-        f = net.loss(z, sample.y)
+        grad, *_ = net.gradient(W, sample)
         a, h, z_2 = net.forward(W, sample.x[chosen])
-        if hp.B == "gauss_newton":
-            cotangents = np.linalg.cholesky(net.hessian(z_2)) if net.loss_name == "mse" else None
-            q = net.probabilities(z_2) if net.loss_name != "mse" else z_2
-            if net.loss_name == "bce":
-                cotangents = np.sqrt(q * sigma(-z_2))[:, :, None] * net.eye(m)
-                if wrong("loss Hessian without its root"):
-                    cotangents = net.hessian(z_2)
-            if net.loss_name == "softmax_ce":
-                cotangents = np.sqrt(q)[:, :, None] * net.eye(m) - q[:, :, None] * np.sqrt(q)[:, None]
-                if wrong("loss Hessian without its second term"):
-                    cotangents = np.sqrt(q)[:, :, None] * net.eye(m)
-                if wrong("loss Hessian without its root"):
-                    cotangents = net.hessian(z_2)
-            if wrong("loss Hessian left out"):
-                cotangents = np.broadcast_to(net.eye(m), (N_2, m, m))
-        else:
-            target = (sample.drawn if wrong("sampled targets") else sample.y)[chosen]
-            cotangents = net.residual(z_2, target)[:, :, None]
-            if wrong("gradients of the mean loss"):
-                cotangents = cotangents / N_2
-            if wrong("gradients centred"):
-                cotangents = cotangents - cotangents.mean(0)
-        columns = [net.backward(W, h, cotangents[:, :, j]) for j in range(cotangents.shape[2])]
+        rows = roots_of_loss(net, z_2, wrong) if hp.B == "gauss_newton" else net.residual(z_2, sample.y[chosen])[:, :, None]
+        if hp.B != "gauss_newton" and wrong("sampled targets"):
+            rows = net.residual(z_2, sample.drawn[chosen])[:, :, None]
+        if wrong("gradients of the mean loss"):
+            rows = rows / N_2
+        if wrong("gradients centred"):
+            rows = rows - rows.mean(0)
+        columns = [net.backward(W, h, rows[:, :, j]) for j in range(rows.shape[2])]
         g = [np.stack([c[l] for c in columns], 1).reshape(-1, len(W[l])) for l in range(len(W))]  # example by example
         each = len(columns)
         a = [np.repeat(a_l, each, 0) for a_l in a]
@@ -694,81 +692,79 @@ def smw(case, mistake="", form=""):
         inner = {"D": [D], "Jg": [Jg], "d": [d]}
         if form == "dense":
             J = np.hstack([(g_l[:, :, None] * a_l[:, None]).reshape(len(a_l), -1) for a_l, g_l in zip(a, g, strict=True)])
-            flat = np.concatenate([D_l.ravel() for D_l in grad])
-            flat = np.linalg.solve(J.T @ J / N_2 + lam * net.eye(J.shape[1]), -flat)
-            ends = np.cumsum([W_l.size for W_l in W])[:-1]
-            p, inner = [part.reshape(W_l.shape) for part, W_l in zip(np.split(flat, ends), W, strict=True)], {}
+            p, inner = layers(np.linalg.solve(J.T @ J / N_2 + lam * net.eye(J.shape[1]), -flat(grad)), W), {}
         Jp = sum(((g_l @ p_l) * a_l).sum(1) for a_l, g_l, p_l in zip(a, g, p, strict=True))
         half = 1 if wrong("model without its half") else 0.5
         foretold = -dot(grad, p) - half * (Jp @ Jp / N_2 + (lam * dot(p, p) if wrong("damping inside the model") else 0))
         seen = Sample(*(part[chosen] for part in sample)) if wrong("ρ on S₂") else sample
         at = [W_l + p_l for W_l, p_l in zip(W, p, strict=True)]
-        gained = (net.loss(net.forward(W, seen.x)[2], seen.y) if wrong("ρ on S₂") else f) - net.loss(net.forward(at, seen.x)[2], seen.y)
-        rho = foretold / gained if wrong("ρ upside down") else gained / foretold
+        f, f_at = (net.loss(net.forward(V, seen.x)[2], seen.y) for V in (W, at))
+        rho = foretold / (f - f_at) if wrong("ρ upside down") else (f - f_at) / foretold
         lam_LM = damping_after(rho, lam_LM, hp, wrong)
         W = [W_l + hp.alpha * p_l for W_l, p_l in zip(W, p, strict=True)]
         yield shown(W) | inner | {"grad": grad, "p": p, "foretold": foretold, "rho": rho, "lam_LM": lam_LM}
 
 
+def flat(V):
+    return np.concatenate([V_l.ravel() for V_l in V])
+
+
+def layers(v, W):
+    """A vector in the shapes of W̄."""
+    ends = np.cumsum([W_l.size for W_l in W])[:-1]
+    return [part.reshape(W_l.shape) for part, W_l in zip(np.split(v, ends), W, strict=True)]
+
+
+def curvature_product(net, W, half, wrong, v):
+    """Bv for the Gauss-Newton matrix B over S₂."""
+    V = layers(v, W)
+    if wrong("Hessian for Gauss-Newton"):
+        return flat(net.hessian_product(W, V, half))
+    a, h, z = net.forward(W, half.x)
+    _, _, Rz = net.forward_along(W, V, h, a)
+    HRz = Rz if wrong("loss Hessian left out") else np.einsum("nij,nj->ni", net.hessian(z), Rz)
+    g = net.backward(W, h, HRz)
+    return flat([g_l.T @ a_l for a_l, g_l in zip(a, g, strict=True)]) / (1 if wrong("1/N₂ forgotten") else len(z))
+
+
+def conjugate_gradients(times, g, lam, hp, wrong):
+    """x towards −(B + λI)⁻¹g, with the rule that ends them."""
+    r, x = g if wrong("first residual with the wrong sign") else -g, np.zeros_like(g)
+    q, models = r, [0]
+    damping = 0 if wrong("conjugate gradients without λ") else lam
+    for i in range(1, hp.iterations + 1 - wrong("one iteration too few")):
+        rr, Gq = r @ r, times(q) + damping * q
+        if rr == 0:
+            break
+        alpha = rr / (q @ Gq)
+        x, r = x + alpha * q, r - alpha * Gq
+        q = r if wrong("steepest descent") else r + (rr / (r @ r) if wrong("β upside down") else r @ r / rr) * q
+        models.append(-(x @ (r - g)) / 2)
+        k = max(10, i // 10)
+        if i > k and models[-1] < 0 and models[-1] - models[-1 - k] > k * hp.progress * models[-1]:
+            break
+    return x
+
+
 def hessian_free(case, mistake="", form=""):
-    """R Algorithm 23 with conjugate gradients. Forms: "flat", one vector and the matrix B itself."""
+    """R Algorithm 23 with conjugate gradients. Forms: "matrix", with B itself."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     lam_LM = hp.lam_LM
-    ends = np.cumsum([W_l.size for W_l in W])[:-1]
-
-    def flat(V):
-        return np.concatenate([V_l.ravel() for V_l in V])
-
-    def layers(v):
-        return [part.reshape(W_l.shape) for part, W_l in zip(np.split(v, ends), W, strict=True)]
-
     for batch in case.batches:
         sample, lam = net.sample(batch), lam_LM + (0 if wrong("τ forgotten") else hp.tau)
         half = Sample(*(part[batch.curvature] for part in sample))
-        if wrong("curvature from the whole batch"):
-            half = sample
-        grad, _, _, _, z = net.gradient(W, sample)
-        a, h, z_2 = net.forward(W, half.x)
-        H = net.hessian(z_2)
-        if wrong("loss Hessian left out"):
-            H = np.broadcast_to(net.eye(net.outputs), H.shape)
-
-        def product(v):
-            """Bv."""
-            V = layers(v)
-            if wrong("Hessian for Gauss-Newton"):
-                return flat(net.hessian_product(W, V, half))
-            _, _, Rz = net.forward_along(W, V, h, a)
-            g = net.backward(W, h, np.einsum("nij,nj->ni", H, Rz))
-            return flat([g_l.T @ a_l for a_l, g_l in zip(a, g, strict=True)]) / (1 if wrong("1/N₂ forgotten") else len(z_2))
-
-        if form == "flat":
-            B = np.stack([product(e) for e in net.eye(flat(W).size)])
-            times = B.__matmul__
-        else:
-            times = product
-        damping = 0 if wrong("conjugate gradients without λ") else lam
-        r, x = -flat(grad), np.zeros_like(flat(grad))
-        if wrong("first residual with the wrong sign"):
-            r = -r
-        q, models = r, [0]
-        for i in range(1, hp.iterations + 1 - wrong("one iteration too few")):
-            rr, Gq = r @ r, times(q) + damping * q
-            if rr == 0:
-                break
-            alpha = rr / (q @ q if wrong("step without curvature") else q @ Gq)
-            x, r = x + alpha * q, r - alpha * Gq
-            q = r if wrong("steepest descent") else r + (rr / (r @ r) if wrong("β upside down") else r @ r / rr) * q
-            models.append(-(x @ (r - flat(grad))) / 2)
-            k = max(10, i // 10)
-            if i > k and models[-1] < 0 and models[-1] - models[-1 - k] > k * hp.progress * models[-1]:
-                break
-        p = layers(x)
+        grad, *_ = net.gradient(W, sample)
+        times = partial(curvature_product, net, W, sample if wrong("curvature from the whole batch") else half, wrong)
+        if form == "matrix":
+            times = np.stack([times(e) for e in net.eye(flat(W).size)]).__matmul__
+        x = conjugate_gradients(times, flat(grad), lam, hp, wrong)
+        p = layers(x, W)
         step = x @ times(x) + (lam * x @ x if wrong("damping inside the model") else 0)
-        foretold = -(flat(grad) @ x) - (1 if wrong("model without its half") else 0.5) * step
+        foretold = -(flat(grad) @ x) - step / 2
         at = [W_l + p_l for W_l, p_l in zip(W, p, strict=True)]
         seen = half if wrong("ρ on S₂") else sample
-        rho = (net.loss(net.forward(W, seen.x)[2], seen.y) - net.loss(net.forward(at, seen.x)[2], seen.y)) / foretold
+        f, f_at = (net.loss(net.forward(V, seen.x)[2], seen.y) for V in (W, at))
+        rho = (f - f_at) / foretold
         lam_LM = damping_after(rho, lam_LM, hp, wrong)
         rate = 1 if wrong("α forgotten") else hp.alpha
         W = [W_l + rate * p_l for W_l, p_l in zip(W, p, strict=True)]
@@ -851,8 +847,8 @@ def grouped_newton(case, mistake="", form=""):
             if form != "row by row":
                 H_bar = np.triu(H_bar) + np.triu(H_bar, 1).T
             if form == "polarised":
-                quadratic = [[dot(net.hessian_product(W, V, other), V) for V in
-                              [[x + sign * y for x, y in zip(s, r, strict=True)] for s in pieces for r in pieces]] for sign in (1, -1)]
+                sums = [[[x + sign * y for x, y in zip(s, r, strict=True)] for s in pieces for r in pieces] for sign in (1, -1)]
+                quadratic = [[dot(net.hessian_product(W, V, other), V) for V in part] for part in sums]
                 H_bar = (np.subtract(*quadratic) / 4).reshape(len(pieces), -1)
             if wrong("Gauss-Newton for the Hessian"):
                 H_bar = gauss_newton_summary(net, W, pieces, other)
@@ -918,4 +914,5 @@ def adam(case, mistake="", form=""):
             yield shown(W) | {"g": tensors(g), "m": tensors(m), "v": tensors(v)}
             continue
         W = [W_l - hp.alpha * p_l for W_l, p_l in zip(W, p, strict=True)]
-        yield shown(W) | {"g": tensors(g), "m": tensors(m), "v": tensors(v), "m_h": tensors(m_h), "v_h": tensors(v_h), "p": tensors(p)}
+        found = {"g": g, "m": m, "v": v, "m_h": m_h, "v_h": v_h, "p": p}
+        yield shown(W) | {name: tensors(value) for name, value in found.items()}
