@@ -8,7 +8,7 @@ from strangers_mistakes import CONVENTIONS, MISTAKES, RIGHT
 from strangers_table import PAGE, Outcome, accepted, judged, line_named, outcomes, page
 
 SAMPLE = {("kbfgs20", "A from the mean activation"), ("kfac20", "G from the mean gradient"), ("smw_gn", "boost and drop exchanged"),
-          ("cauchy", "step sizes upside down"), ("adam", "square of the momentum")}
+          ("cauchy", "λ₁ forgotten"), ("adam", "square of the momentum")}
 
 
 def test_every_mistake_is_a_switch_of_its_program():
