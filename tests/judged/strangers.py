@@ -425,10 +425,11 @@ def kfac(case, mistake="", form=""):
     """R Algorithm 12. Forms: "cholesky", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
     root = hp.lam if wrong("λ for √λ") else math.sqrt(hp.lam)
+    empirical = hp.fisher == "empirical" or wrong("empirical targets")
 
     def factors(sample):
         a, h, z = net.forward(W, sample.x)
-        g = net.backward(W, h, net.residual(z, sample.y if wrong("empirical targets") else sample.drawn))
+        g = net.backward(W, h, net.residual(z, sample.y if empirical else sample.drawn))
         if wrong("Γ from gradients of the mean loss"):
             g = [g_l / len(g_l) for g_l in g]
         if wrong("bias column forgotten"):
@@ -503,10 +504,11 @@ def along_modes(G, factors, form=""):
 def tnt(case, mistake="", form=""):
     """R Algorithm 15. Forms: "kron", "from step 1"."""
     wrong, hp, net, W = mistake.__eq__, case.hyper, Net(case), weights(case)
+    empirical = hp.fisher == "empirical" or wrong("empirical gradient")
 
     def sampled(sample):
         a, h, z = net.forward(W, sample.x)
-        g = net.backward(W, h, net.residual(z, sample.y if wrong("empirical gradient") else sample.drawn))
+        g = net.backward(W, h, net.residual(z, sample.y if empirical else sample.drawn))
         mean = tensors([g_l.T @ a_l / len(a_l) for a_l, g_l in zip(a, g, strict=True)])
         if wrong("contracted example by example"):
             each = [tensors([np.outer(g_n, a_n) for a_n, g_n in zip(*rows, strict=True)])

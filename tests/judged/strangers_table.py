@@ -17,8 +17,8 @@ from stepgauge import verify
 from strangers_mistakes import CONVENTIONS, MISTAKES, RIGHT, Mistake
 
 PAGE = Path(__file__).parents[2] / "docs" / "strangers.md"
-PROGRAMS = {"kbfgs_l": strangers.kbfgs, "smw_gn": strangers.smw, "smw_ng": strangers.smw, "newton": strangers.grouped_newton,
-            "cauchy": strangers.grouped_newton}
+PROGRAMS = {"kbfgs_l": strangers.kbfgs, "kfac_ef": strangers.kfac, "tnt_ef": strangers.tnt, "smw_gn": strangers.smw,
+            "smw_ng": strangers.smw, "newton": strangers.grouped_newton, "cauchy": strangers.grouped_newton}
 CASES = {"newton": ("quadratic", "convex", "saddle"), "grouped_newton": ("plain", "labels", "probabilities", "dead")}
 
 
@@ -103,7 +103,8 @@ is a quantity of the initial state.
 {table("method", "mistake", "verdict", "first divergence", "truly", "cause", "the judge's", rows=[
     (m.method, m.name, o.verdict, f"{o.quantity} ({o.line})" if o.quantity else "none",
      "the same" if line_named(m, o) else f"{m.start} (initial state)" if m.start else f"{m.quantity} ({m.line})",
-     m.cause, ("" if cause_named(m, o) else "not the cause: " if o.said else "none") + o.said) for m, o in pairs])}
+     m.cause, ("" if cause_named(m, o) or o.verdict == "STOPS" else "not the cause: " if o.said else "none") + o.said)
+    for m, o in pairs])}
 ## Other conventions
 
 Programs that somebody publishes, or may well mean: the judge accepts them and says what they do.
