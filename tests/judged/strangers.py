@@ -243,10 +243,10 @@ def kbfgs20(case, mistake="", form=""):
             ds, dy = (h_p[l] - h[l]).mean(0), (g_p[l] - g[l]).mean(0)
             if wrong("y from the gradient of the mean loss"):
                 dy = dy / len(batch.x)
+            if wrong("y with the wrong sign"):
+                dy = -dy
             s_g[l] = hp.beta * s_g[l] + (1 - hp.beta) * ds
             y_g[l] = hp.beta * y_g[l] + (1 - hp.beta) * dy
-            if wrong("y with the wrong sign"):
-                y_g[l] = hp.beta * y_g[l] - (1 - hp.beta) * dy
             s, y, Hy = s_g[l], y_g[l], H_g[l] @ y_g[l]
             s_t[l] = powell(s, y, Hy, hp.mu1, mistake)
             mu2 = hp.lam if wrong("μ₂ = λ") else root
@@ -338,11 +338,10 @@ def kbfgs(case, mistake="", form=""):
             for l in L:
                 mean = a[l].mean(0)
                 s_A[l] = mean if wrong("s_A without H_A") else H_A[l] @ mean
-                inner = a[l] @ s_A[l]
                 if wrong("A s from mean activations"):
                     y_A[l] = (mean @ s_A[l]) * mean + root * s_A[l]
                 else:
-                    y_A[l] = inner @ a[l] / len(a[l]) + (0 if wrong("y_A without damping") else root) * s_A[l]
+                    y_A[l] = (a[l] @ s_A[l]) @ a[l] / len(a[l]) + (0 if wrong("y_A without damping") else root) * s_A[l]
                 H_A[l] = bfgs(H_A[l], *((y_A[l], s_A[l]) if wrong("s and y exchanged") else (s_A[l], y_A[l])), form)
                 new = 1 if wrong("pair averaged without 1 − β") else 1 - hp.beta
                 N = 1 if wrong("pair summed over the batch") else len(a[l])
@@ -414,7 +413,7 @@ def kfac20(case, mistake="", form=""):
         H_a_n, H_g_n = (inverses(A), inverses(G)) if update else (H_a, H_g)
         ahead = (H_a_n, H_g_n) if wrong("inverses before the direction") else (H_a, H_g)
         p = [H_g_l @ D_h @ H_a_l for H_a_l, H_g_l, D_h in zip(*ahead, grad_h, strict=True)]
-        if wrong("gradient on the wrong side"):
+        if wrong("H_a left out"):
             p = [H_g_l @ D_h for H_g_l, D_h in zip(H_g, grad_h, strict=True)]
         H_a, H_g = H_a_n, H_g_n
         W = [W_l + (hp.alpha if wrong("uphill") else -hp.alpha) * p_l for W_l, p_l in zip(W, p, strict=True)]
@@ -679,7 +678,7 @@ def smw(case, mistake="", form=""):
             a = [np.hstack([a_l[:, :-1], 0 * a_l[:, -1:]]) for a_l in a]
         n_2 = 1 if wrong("1/N₂ forgotten in D") else N_1 if wrong("1/N₁ for 1/N₂") else N_2
         JJ = sum((a_l @ a_l.T) * (g_l @ g_l.T) for a_l, g_l in zip(a, g, strict=True))
-        if wrong("blocks between layers left out"):
+        if wrong("first layer alone in JJᵀ"):
             JJ = (a[0] @ a[0].T) * (g[0] @ g[0].T)
         D = lam * net.eye(len(JJ)) + JJ / n_2
         Jg = sum(((g_l @ D_l) * a_l).sum(1) for a_l, g_l, D_l in zip(a, g, grad, strict=True))
