@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import strangers
 from stepgauge import verify
+from strangers import PROGRAMS
 from strangers_mistakes import CONVENTIONS, MISTAKES, RIGHT, Mistake
 
 PAGE = Path(__file__).parents[2] / "docs" / "strangers.md"
-PROGRAMS = {"kbfgs_l": strangers.kbfgs, "kfac_ef": strangers.kfac, "tnt_ef": strangers.tnt, "smw_gn": strangers.smw,
-            "smw_ng": strangers.smw, "newton": strangers.grouped_newton, "cauchy": strangers.grouped_newton}
 CASES = {"newton": ("quadratic", "convex", "saddle"), "grouped_newton": ("plain", "labels", "probabilities", "dead")}
 
 
@@ -33,10 +31,9 @@ class Outcome(NamedTuple):
 
 def judged(method: str, mistake: str = "", form: str = "") -> Outcome:
     """One program under the judge, on a few small cases of the method's suite."""
-    program = PROGRAMS.get(method) or getattr(strangers, method)
     try:
         with np.errstate(all="ignore"):
-            report = verify.check(method, partial(program, mistake=mistake, form=form),
+            report = verify.check(method, partial(PROGRAMS[method], mistake=mistake, form=form),
                                   cases=CASES.get(method, ("plain", "labels", "probabilities")))
     except Exception as error:  # the judge itself stops: nothing that it may do, and a row of the table all the same
         return Outcome("STOPS", "", "", f"{type(error).__name__}: {error}")
