@@ -24,6 +24,7 @@ types: .venv/dev        # on the built package: type checkers do not follow an e
 
 docs: .venv/test        # every page that is generated: the tests compare the committed ones with these
 	$(BIN)/python tests/judged/bands_table.py
+	$(BIN)/python tests/judged/strangers_table.py
 	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/grouped/invariance.py
 	$(BIN)/python examples/peers/page.py
