@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..arrays.errors import expect
@@ -105,7 +105,7 @@ def _shown(status: Iterable[Status]) -> Text:
 
 def table(entries: list[Entry]) -> Table:
     """One line a statement."""
-    page = Table("id", "where", "statement", "status", "errata", box=None, pad_edge=False)
+    page = Table(Column("id", no_wrap=True), "where", "statement", "status", "errata", box=None, pad_edge=False)
     for entry in entries:
         page.add_row(entry.id, entry.where, Text(entry.printed), _shown(entry.status), " ".join(f"ERR-{n}" for n in entry.errata))
     return page

@@ -107,6 +107,10 @@ class _Judged:
             lines = tuple(replay(self.case, self.steps, convention))
         except Misbehaved as error:
             return CaseReport(self.case.name, "FAIL", (), str(error))
+        except (AttributeError, TypeError, ValueError, ArithmeticError) as error:
+            if convention is PAPER:
+                raise
+            return CaseReport(self.case.name, "FAIL", (), f"this convention cannot go through the case: {error}")
         return CaseReport(self.case.name, worst(lines), lines, tensors=tensor_names(self.case),
                           whole=tuple(annotated(METHODS[self.case.method], "Array", "Array | None")))
 

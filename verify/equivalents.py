@@ -105,6 +105,7 @@ def cubic_solution(g: Banded, H: Banded, d: Banded, lam: Any) -> cubic.Solution:
     space = g.space
     lam = space.const(lam)
     g_v, H_v, d_v, lam_v = (_mpf(x) for x in (g, H, d, lam))
+    H_v = (H_v + H_v.T) / 2                     # a program's H̄ may be asymmetric within its band, which holds the difference
     found = cubic.solution(g_v, H_v, d_v, lam_v[()])
     eta = Banded(np.frompyfunc(as_arb, 1, 1)(found.eta), np.zeros(found.eta.shape), space)
     a = d * (d * eta)

@@ -375,9 +375,9 @@ def _listed(name: str, values: Any, count: int | None, dtype: str) -> list[np.nd
     for i, value in enumerate(values):
         expect(isinstance(value, np.ndarray), f"{name}[{i}]", "an array", "its entries are compared", type(value).__name__,
                Misbehaved)
-        expect(value.dtype == dtype, f"{name}[{i}]", dtype, "the case is in it and its rounding is the yardstick",
+        expect(value.dtype == dtype or not value.ndim, f"{name}[{i}]", dtype, "the case is in it and its rounding is the yardstick",
                value.dtype, Misbehaved)
-    return values
+    return [value if value.ndim else value.astype(dtype) for value in values]    # a single number is often Python's
 
 
 def parameters(step: dict[str, Any], case: Case) -> tuple[Any, ...]:

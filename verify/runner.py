@@ -84,10 +84,13 @@ def run(candidate: Callable[[Case], Any], case: Case, time_limit: float) -> list
 
 
 def snapshot(step: Any) -> dict[str, Any]:
-    """A copy of one yielded dict, with every array as a NumPy array.  Raises Misbehaved for anything else."""
+    """A copy of one yielded dict, with every array as a NumPy array; without what is None, as a Trace has where nothing was computed.
+
+    Raises   Misbehaved for anything else.
+    """
     expect(isinstance(step, dict) and all(isinstance(name, str) for name in step), "candidate", "dicts of named arrays",
            "a step is judged by name", type(step).__name__, Misbehaved)
-    return {name: copied(name, values) for name, values in step.items()}
+    return {name: copied(name, values) for name, values in step.items() if values is not None}
 
 
 def copied(name: str, values: Any) -> Any:

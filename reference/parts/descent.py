@@ -60,12 +60,13 @@ def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: 
 def descend(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
     """θ − α(p + γθ): one step along −p with decoupled weight decay (R Section 3.7.2).
 
-    Takes    theta, p of one shape, whatever it is; alpha > 0; gamma not below 0.
+    Takes    theta, p of one shape, whatever it is; alpha > 0, which is looked at where it is a plain number (what `learning_rate`
+             gives has been, and asking a device costs a copy); gamma not below 0.
     Raises   ValueError for other numbers or shapes; TypeError for mixed arithmetics.
     """
     xp = namespace(theta, p)
     expect(tuple(theta.shape) == tuple(p.shape), "p", f"shape {tuple(theta.shape)}", "every parameter has its direction",
            tuple(p.shape))
-    expect(bool(alpha > 0), "alpha", "a positive number", "a step goes down", alpha)
+    expect(hasattr(alpha, "shape") or alpha > 0, "alpha", "a positive number", "a step goes down", alpha)
     check_number("gamma", gamma, lambda gamma: gamma >= 0, "a number >= 0", "it shrinks the parameters")
     return theta - alpha * (p + xp.const(gamma) * theta)                                  # R§3.7.2

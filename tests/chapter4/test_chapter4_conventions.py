@@ -5,12 +5,14 @@ import sys
 import numpy as np
 import pytest
 from stepgauge import verify
+from stepgauge.arrays import map_arrays
 from stepgauge.reference import METHODS
 from stepgauge.verify.conventions import CONVENTIONS
 from stepgauge.verify.replay import PAPER
 from stepgauge.verify.source import instrument
 from tensor_bridge import ALL
 
+STARTS = {"zeros": np.zeros_like, "ones": np.ones_like, "eye": lambda x: np.eye(len(x))}
 KNOWN = [(method, convention) for method in ALL if method != "tnt_ef" for convention in CONVENTIONS[method]]
 
 
@@ -25,6 +27,7 @@ def candidate_under(method, convention):
 
     def candidate(case):
         params, state = case.params, code.init(case.model, case.params, case.data, case.hyper)
+        state = state._replace(**{name: map_arrays(STARTS[what], getattr(state, name)) for name, what in convention.start.items()})
         for batch in case.batches:
             params, state, trace = step(case.model, params, state, batch, case.hyper)
             yield {"W": [layer.W for layer in params], "b": [layer.b for layer in params],

@@ -25,6 +25,29 @@ def test_the_code_passes(method):
         ("newton", "D3_diag"), ("newton", "d"), ("cauchy", "d")}), report.coverage
 
 
+@pytest.mark.parametrize("method", SHORT)
+def test_H_may_be_asymmetric_as_rounding_leaves_it(method):
+    def uneven(case):
+        for step in the_code(case):
+            for H in ([step["H_bar"]] if "H_bar" in step else []):
+                H[0, -1] *= 1 + 2.0**-52
+            yield step
+
+    assert verify.check(method, uneven, SHORT[method]).ok
+
+
+@pytest.mark.parametrize("method", SHORT)
+def test_what_was_not_computed_may_be_None(method):
+    report = verify.check(method, lambda case: (step | {"d": None} for step in the_code(case)), SHORT[method])
+    assert report.verdict == "PASS", str(report)
+
+
+@pytest.mark.parametrize("method", ["newton", "cauchy"])
+def test_a_wrong_step_without_a_cubic_term_gets_a_verdict(method):
+    report = verify.check(method, lambda case: (step | {"e": 2 * step["e"]} for step in the_code(case)), SHORT[method])
+    assert (report.verdict, report.divergence.quantity) == ("FAIL", "e")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("method", SHORT)
 def test_nested_automatic_differentiation_passes(method, dtype):

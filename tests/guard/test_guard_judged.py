@@ -22,7 +22,8 @@ def test_everything_that_can_be_judged_is_shown(cupy):
                                       if name in (*suite(method), *optional(method))])
         shown = {name for case in cases for step in gpu.on_device(cupy)(case) for name in step}
         norms = {"norm", "D_norm", "D_norm_h"} - shown if "normalised" not in suite(method) else {"norm"}
-        assert set(METHODS[method].LINES) <= {*shown, *norms, "theta"}, method
+        unweighed = set() if getattr(cases[0].hyper, "lam_int", 1) else {"d"}
+        assert set(METHODS[method].LINES) <= {*shown, *norms, *unweighed, "theta"}, method
 
 
 def test_the_judge_fails_a_device_that_computes_wrongly(cupy, monkeypatch):

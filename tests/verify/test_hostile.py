@@ -58,7 +58,7 @@ YIELDS = {
     "a string for a list": (lambda s, c: {**s, "W": "abc"}, "W: expected an array of numbers"),
     "object arrays": (lambda s, c: {**s, "W": [w.astype(object) for w in s["W"]]}, "W[0]: expected an array of numbers"),
     "None for an array": (lambda s, c: {**s, "W": [None, *s["W"][1:]]}, "W[0]: expected an array of numbers"),
-    "None for W": (lambda s, c: {**s, "W": None}, "W: expected an array of numbers"),
+    "None for W": (lambda s, c: {**s, "W": None}, "W: expected a list of arrays"),
     "ragged lists": (lambda s, c: {**s, "W": [[[1.0], [2.0, 3.0]], *s["W"][1:]]}, "W[0]: expected an array"),
     "lists of numbers": (lambda s, c: {**s, "g": [g.tolist() for g in s["g"]]}, "g[0]: expected an array"),
     "one array for W": (lambda s, c: {**s, "W": np.zeros(3)}, "W: expected a list of 3 arrays"),

@@ -500,7 +500,7 @@ def test_every_procedure_has_a_candidate_here():
 
 LEFT_OUT = {
     "takes a net, a tape or a batch: what the methods show judges it": """curvature.examples curvature.directions curvature.rows
-        curvature.squared_gradients curvature.fisher_product curvature.ggn_product curvature.ggn curvature.empirical_fisher
+        curvature.squared_gradients curvature.fisher_product curvature.ggn_product
         curvature.sampled_fisher curvature.fisher descent.gradient fisher.weighted_targets fisher.per_example fisher.of_weights
         fisher.with_sampled kronecker.joined_gradient kronecker.stacked_gradient kronecker.sampled_gradients kronecker.means
         kronecker.mean kronecker.second_moment kronecker.over_data kronecker.split_damping
