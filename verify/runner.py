@@ -84,7 +84,7 @@ def run(candidate: Callable[[Case], Any], case: Case, time_limit: float) -> list
 
 
 def snapshot(step: Any) -> dict[str, Any]:
-    """A copy of one yielded dict, with every array as a NumPy array; without what is None, as a Trace has where nothing was computed.
+    """A copy of one yielded dict, with every array as a NumPy array; without what is None, which stands for "not computed".
 
     Raises   Misbehaved for anything else.
     """
