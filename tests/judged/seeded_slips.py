@@ -387,8 +387,6 @@ sgd("g_h", "the gradient before enters the average", g_h=lambda o: o.beta * o.g_
 sgd("g_h", "momentum on kernels only", g_h=lambda o: o.beta * o.g_h + (1 - o.beta) * o.g if o.theta.ndim > 1 else o.g)
 sgd("g_h", "bias-corrected momentum",
     g_h=lambda o: (o.beta * o.g_h * (1 - o.beta ** (o.t - 1)) + (1 - o.beta) * o.g) / (1 - o.beta**o.t))
-sgd("g_h", "`buffer = g` at the first step, where the average has (1 − β)g: a library's dampening",
-    g_h=lambda o: o.g if o.t == 1 else o.beta * o.g_h + (1 - o.beta) * o.g)
 sgd("theta", "the step goes up", theta=lambda o: o.theta + o.alpha * o.g_h)
 sgd("theta", "parameters first, momentum after", order=("theta", "g_h"))
 sgd("theta", "the step along g, momentum kept in vain", theta=lambda o: o.theta - o.alpha * o.g)
@@ -486,6 +484,8 @@ NAMED = [Named(subject, what, says, partial(program, subject, **replaced), cases
      {"g_h": lambda o: o.beta * o.g_h + o.g}),
     ("sgd_m", "the average where heavy ball is asked for", "exponential moving average",
      short(with_hyper("sgd_m", "plain", momentum="heavy_ball")), {}),
+    ("sgd_m", "`buffer = g` at the first step, where the average has (1 − β)g: a library's dampening", "from the first gradient",
+     on("sgd_m", "plain", "labels"), {"g_h": lambda o: o.g if o.t == 1 else o.beta * o.g_h + (1 - o.beta) * o.g}),
     ("adam", "ε inside the root", "inside the root", on("adam", "plain", "labels"),
      {"p": lambda o: o.m_h / np.sqrt(o.v_h + o.eps)}),
     ("adam", "ε before the bias correction", "before the bias correction", on("adam", "plain", "labels"),
