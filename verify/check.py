@@ -16,6 +16,7 @@ from ..reference import METHODS
 from .case import Case, Layout
 from .cases import cases as named_cases
 from .conventions import CONVENTIONS
+from .factors import factor
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
 from .replay import PAPER, Convention, Line, annotated, by_tensor, explained, replay, rounding_ratio, settled, worst
@@ -167,7 +168,8 @@ def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
                        (both.text,), by_tensor=by_tensor(METHODS[method]))
         if under.ok:
             return under
-    return report
+    text = factor([(case.case, of_case.lines) for case, of_case in found])
+    return replace(report, explanations=(text,)) if text else report
 
 
 def _together(conventions: tuple[Convention, ...]) -> Convention | None:

@@ -63,7 +63,7 @@ def test_batch_normalisation_passes(method):
 
 @pytest.mark.parametrize(("slip", "cause", "first"), [
     ("half of H", "H̄ is half of the second derivative", "H_bar"), ("order 3 over 6", "D^(3) is divided by 3!", "D3_diag"),
-    ("cubic weight", "", "e"), ("sign of g", "", "e"),
+    ("cubic weight", "", "e"), ("sign of g", "e is −1 times what line W(2) gives", "e"),
     ("no positive part", "the positive part is missing", "eta"), ("positive part last", "", "eta"), ("stale u", "", "u"),
     ("one sample", "the summaries are taken on the mini-batch of the gradient", "g_bar"),
 ])
