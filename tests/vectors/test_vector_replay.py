@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stepgauge.arrays import map_arrays
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts import cubic, damping, quasi_newton
 from stepgauge.verify.adapters import reference as adapter
@@ -32,7 +33,7 @@ def by_convention(subject, convention):
                             convention.rewrites)
         state = source["init"](case.model, case.params, case.data, case.hyper)
         made = {"zeros": np.zeros_like, "ones": np.ones_like, "eye": lambda x: np.eye(len(x), dtype=x.dtype)}
-        state = state._replace(**{name: tuple(map(made[what], getattr(state, name))) for name, what in convention.start.items()})
+        state = state._replace(**{name: map_arrays(made[what], getattr(state, name)) for name, what in convention.start.items()})
         params = case.params
         for batch in case.batches:
             params, state, trace = source["step"](case.model, params, state, batch, case.hyper)
@@ -45,7 +46,7 @@ def procedure_by(subject, convention):
     return instrument(procedure.module, lambda tag, function, name, value: value, convention.rewrites)[procedure.function]
 
 
-SLIPS = [(subject, convention) for subject in (*METHODS, *PROCEDURES) for convention in CONVENTIONS.get(subject, ())
+SLIPS = [(subject, convention) for subject in build.SUBJECTS for convention in CONVENTIONS.get(subject, ())
          if not convention.legitimate]
 
 

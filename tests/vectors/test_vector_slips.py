@@ -10,6 +10,7 @@ import pytest
 from stepgauge.reference import METHODS
 from stepgauge.verify.adapters import reference as adapter
 from stepgauge.verify.procedures import PROCEDURES
+from stepgauge.verify.vectors.build import SUBJECTS
 from stepgauge.verify.vectors.replay import replay
 
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).parents[1] / "planted" / "test_planted.py")
@@ -28,7 +29,7 @@ def subjects(slip):
     """The methods and procedures among whose paper lines the slip's line is."""
     yield from (name for name, method in METHODS.items() if method.step.__module__ == slip.module
                 and slip.at in " ".join(method.LINES.values()).split())
-    yield from (name for name, procedure in PROCEDURES.items() if procedure.module.__name__ == slip.module
+    yield from (name for name, procedure in PROCEDURES.items() if procedure.module.__name__ == slip.module and name in SUBJECTS
                 and slip.at in " ".join(procedure.names().values()).split())
 
 
