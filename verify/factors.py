@@ -40,7 +40,7 @@ def factor(judged: Sequence[tuple[Case, tuple[Line, ...]]]) -> str:
         for line in failing:
             if line.step == failing[0].step:
                 common = _names(case, line) if common is None else common & _names(case, line)
-                entries += np.count_nonzero(line.values[1])
+                entries += int(np.count_nonzero(line.values[1]))
     if not common or entries < LEAST:
         return ""
     return f"{name} is {' or '.join(sorted(common, key=lambda text: (len(text), text))[:4])} what line {tag} gives"
