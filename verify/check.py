@@ -17,6 +17,7 @@ from .case import Case, Layout
 from .cases import cases as named_cases
 from .conventions import CONVENTIONS
 from .factors import factor
+from .nearest import nearest
 from .procedures import PROCEDURES, check_procedure
 from .progress import progress
 from .replay import PAPER, Convention, Line, annotated, by_tensor, explained, replay, rounding_ratio, settled, worst
@@ -163,13 +164,13 @@ def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
         if not explained(case.under(both).verdict for case in failed):
             continue
         if not both.legitimate:
-            return replace(report, explanations=(both.text,))
+            return replace(report, known=(both.text,))
         under = Report(method, names, tuple(case.with_ratio(case.under(both), both) for case in judged),
                        (both.text,), by_tensor=by_tensor(METHODS[method]))
         if under.ok:
             return under
-    text = factor([(case.case, of_case.lines) for case, of_case in found])
-    return replace(report, explanations=(text,)) if text else report
+    return replace(report, search=lambda: (factor([(case.case, of_case.lines) for case, of_case in found]),
+                                           nearest([(case.case, case.steps, of_case.lines) for case, of_case in found])))
 
 
 def _together(conventions: tuple[Convention, ...]) -> Convention | None:

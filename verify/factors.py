@@ -43,7 +43,12 @@ def factor(judged: Sequence[tuple[Case, tuple[Line, ...]]]) -> str:
                 entries += int(np.count_nonzero(line.values[1]))
     if not common or entries < LEAST:
         return ""
-    return f"{name} is {' or '.join(sorted(common, key=lambda text: (len(text), text))[:4])} what line {tag} gives"
+    return f"{name} is {' or '.join(sorted(common, key=lambda text: (len(text), text))[:4])} what {place(tag)} gives"
+
+
+def place(tag: str) -> str:
+    """A tag as the sentences of explanations have it."""
+    return "the initial state" if tag == "initial state" else f"line {tag}"
 
 
 def _names(case: Case, line: Line) -> set[str]:
@@ -79,8 +84,9 @@ def _close(a: float, b: float) -> bool:
 
 def _named(case: Case, line: Line) -> Iterator[tuple[str, float]]:
     """Factors with a name and their negatives, at the step and layer of a line: N examples, m outputs, P positions, the Hyper."""
-    batch = (case.batches[line.step - 1] if line.step else batches_of(case.data)[0])
-    sizes: dict[str, float] = {"N": len(batch.x), "m": nets.layer_shapes(case.model)[-1][0]}
+    seen = [case.batches[line.step - 1]] if line.step else batches_of(case.data)
+    batch = seen[0]
+    sizes: dict[str, float] = {"N": sum(len(part.x) for part in seen), "m": nets.layer_shapes(case.model)[-1][0]}
     curvature = batch.curvature
     if curvature is not None:
         sizes["N₂"] = len(curvature.x if isinstance(curvature, nets.Batch) else curvature)

@@ -107,7 +107,7 @@ def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple
         return report
     for convention in conventions:
         if explained(call.judged(convention).verdict for call in calls):
-            return replace(report, explanations=(convention.text,))
+            return replace(report, known=(convention.text,))
     return report
 
 

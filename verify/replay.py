@@ -172,10 +172,11 @@ def settled(ratios: list[float | None]) -> str:
     return "UNSTABLE" if not formula and (ratios[0] or 0) > ROUNDING else "FAIL"
 
 
-def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAPER) -> list[Line]:
+def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAPER, watch: Any = None) -> list[Line]:
     """Judge a trajectory line by line; open decisions are followed both ways and the kinder outcome counts.
 
-    Takes    steps: one dict a step, as `runner.run` returns them, with the initial state in front or not.
+    Takes    steps: one dict a step, as `runner.run` returns them, with the initial state in front or not; watch: called at every
+             stop, before it, with this moment's `Step`, tag, function, name, value, and the frame of the reference.
     Raises   Misbehaved where names, shapes, dtypes or the number of steps are not what the method has.
     """
     method = METHODS[case.method]
@@ -184,12 +185,16 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
     lines: list[Line] = []
     with precision(BITS), suppress(NotFinite):   # nothing can be computed from there; the line itself is recorded as failed
         params, data, batches = map_arrays(space.asarray, (case.params, case.data, case.batches))
-        now = _Step(0, {}, case, space, lines)     # what `init` assigns is looked at when it is done
-        source = instrument(sys.modules[method.step.__module__], lambda tag, _, name, value: now.stop(tag, name, value),
-                            convention.rewrites)
+        now = Step(0, {}, case, space, lines)     # what `init` assigns is looked at when it is done
+        def stop(tag: str, function: str, name: Any, value: Any) -> Any:
+            if watch:
+                watch(now, tag, function, name, value, sys._getframe(1))
+            return now.stop(tag, name, value)
+
+        source = instrument(sys.modules[method.step.__module__], stop, convention.rewrites)
         state = source["init"](case.model, params, data, case.hyper)
         source |= WIDER
-        now = _Step(0, initial, case, space, lines)
+        now = Step(0, initial, case, space, lines)
         if by_tensor(method):
             params = nets.layers(now.stop("initial state", "theta", nets.tensors(params)), params)
         else:
@@ -201,7 +206,7 @@ def replay(case: Case, steps: list[dict[str, Any]], convention: Convention = PAP
             branches: list[tuple[list[Line], Any]] = []
             refused: list[Exception] = []
             for space.paths in every_path():
-                now = _Step(k, step, case, space, [], params)
+                now = Step(k, step, case, space, [], params)
                 try:
                     new, after, _ = source["step"](case.model, params, state, batch, case.hyper)
                     branches.append((now.lines, (new, now.unchanged(state, after))))
@@ -263,17 +268,26 @@ class NotFinite(Exception):
     """A candidate's value that no later line can start from."""
 
 
-class _Step:
+class Step:
     """One step's stops: compares what is exposed and hands the candidate's bits back."""
 
     def __init__(self, k: int, exposed: dict[str, Any], case: Case, space: Bands, lines: list[Line], before: Any = None) -> None:
         self.k, self.exposed, self.case, self.space, self.lines = k, exposed, case, space, lines
         method = METHODS[case.method]
         self.quantities = {*method.LINES, *method.State._fields}
-        self.moved_from = _shown(method, before) if before else {}
+        self.before, self.moved_from = before, _shown(method, before) if before else {}
         self.met: Counter[str] = Counter()
 
+    def instead(self, tag: str, name: Any, value: Any) -> list[Line]:
+        """The comparisons that the next stop would make if the line gave `value`."""
+        other = Step(self.k, self.exposed, self.case, self.space, [], self.before)
+        other.met = Counter(self.met)
+        with suppress(NotFinite):
+            other.stop(tag, name, value)
+        return other.lines
+
     def stop(self, tag: str, name: Any, value: Any) -> Any:
+        """The value with which the reference goes on: the candidate's bits where it shows them."""
         if isinstance(name, tuple):
             return tuple(self.stop(tag, part, values) for part, values in zip(name, value, strict=True))
         return self.judged(tag, name, value) if name in self.quantities else value
@@ -286,6 +300,7 @@ class _Step:
                                  if value is getattr(before, name) and isinstance(value, tuple | Banded)})
 
     def judged(self, tag: str, name: str, value: Any, *place: int) -> Any:
+        """The same for one name, of which the candidate may show every layer."""
         if hasattr(value, "_fields"):
             return type(value)(*(self.judged(tag, field, part, *place) for field, part in value._asdict().items()))
         if isinstance(value, tuple):

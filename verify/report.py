@@ -81,17 +81,19 @@ class Report:
     subject          what was judged.
     names            quantity to paper line, for all that the method has.
     cases            one CaseReport each.
-    explanations     causes that make every line pass, best first; conventions where the verdict is PASS.
+    known            causes out of the dictionary that make every line pass, best first; conventions where the verdict is PASS.
     by_tensor        are quantities listed by tensor, W_1, b_1, W_2, b_2, …?
     shrink           finds a smallest case that still fails and describes it, in lines; None where the candidate cannot be run.
+    search           looks for causes that the dictionary does not have; "" for what it does not find.
     """
 
     subject: str
     names: dict[str, str]
     cases: tuple[CaseReport, ...]
-    explanations: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     by_tensor: bool = False
     shrink: Callable[[], tuple[str, ...]] | None = field(default=None, repr=False, compare=False)
+    search: Callable[[], tuple[str, ...]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -116,6 +118,11 @@ class Report:
                                       case.place(line), line.name, line.tag, line.observed, line.expected, line.error,
                                       line.band, case.ratio32)
         return None
+
+    @cached_property
+    def explanations(self) -> tuple[str, ...]:
+        """Causes, best first; conventions where the verdict is PASS.  What the dictionary does not have is looked for now."""
+        return self.known or tuple(text for text in self.search() if text) if self.search is not None else self.known
 
     @cached_property
     def smallest(self) -> tuple[str, ...]:

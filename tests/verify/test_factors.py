@@ -22,7 +22,7 @@ def spoiled(quantity, change):
 def said(method, quantity, change, cases=("plain", "labels")):
     report = verify.check(method, spoiled(quantity, change), list(cases))
     assert (report.verdict, report.divergence.quantity) == ("FAIL", quantity)
-    return report.explanations
+    return report.explanations[:1]
 
 
 @pytest.mark.parametrize(("method", "quantity", "change", "text"), [
