@@ -263,8 +263,10 @@ def _trials_of_line(module: ModuleType, function: str, names: Any, tag: str, val
     """Edits of the line that gives `names`, of those before it that it reads and the candidate does not show, of what they call."""
     body = _functions(module)[function]
     targets = (names,) if isinstance(names, str) else names
-    line = next(node for node in ast.walk(body)
-                if isinstance(node, ast.Assign) and _targets(node) == targets and _has(module, node, tag))
+    line = next((node for node in ast.walk(body) if isinstance(node, ast.Assign) and _has(module, node, tag)
+                 and _targets(ast.Assign(node.targets[:1], node.value)) == targets), None)
+    if line is None:                                            # a returned value, which has no name
+        return
     words = [name for name, value in values.items() if isinstance(value, tuple | Banded | int) and name not in ("params", "data")]
     words += [f"{record}.{field}" for record in ("state", "batch") for field in getattr(values.get(record), "_fields", ())]
     before = _unshown(body, line, shown)
@@ -293,6 +295,8 @@ def _trials_of_start(module: ModuleType, field: str, fields: Sequence[str], show
     given = last.value.args
     several = next((i for i, value in enumerate(given) if isinstance(value, ast.Starred)), len(given))
     i = min(fields.index(field), several)
+    if i == len(given):                                         # what is empty at the start
+        return
     behind: dict[int, ast.stmt] = {}
     wanted = _read(given[i])
     for j, node in reversed(list(enumerate(init.body))):

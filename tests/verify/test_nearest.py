@@ -7,7 +7,9 @@ from stepgauge import verify
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts.damping import weight
 from stepgauge.reference.parts.quasi_newton import dfp_H
-from stepgauge.verify.adapters.reference import shown
+from stepgauge.verify import nearest, replay
+from stepgauge.verify.adapters.reference import reference, shown
+from stepgauge.verify.runner import run
 from stepgauge.verify.source import instrument
 
 
@@ -90,3 +92,21 @@ def test_what_is_no_small_edit_is_not_explained():
             yield step | {"H_a": [x * (1.25 + x**2) for x in step["H_a"]]} if k else step
 
     assert said("kbfgs20", candidate) == ""
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_line_of_every_method_has_its_edits(method):
+    case = verify.cases(method)[0]
+    module, fields = sys.modules[METHODS[method].step.__module__], METHODS[method].State._fields
+    first = {}
+
+    def watch(now, tag, function, name, value, frame):
+        if now.k and now.quantities & set(name if isinstance(name, tuple) else [name]):
+            first[name] = next(nearest._trials_of_line(module, function, name, tag, frame.f_locals, set()), None)
+
+    replay.replay(case, run(reference, case, 60), watch=watch)
+    assert set(METHODS[method].LINES) - {name for names in first for name in (names if isinstance(names, tuple) else [names])} \
+        <= {"S", "Y", "U_t", "pi", "G_b", "A"}                      # pairs of a memory, what is not due, and kbfgs' A, an option
+    assert [name for name, trial in first.items() if trial is None] == []
+    state = METHODS[method].init(case.model, case.params, case.data, case.hyper)._asdict()
+    assert {name for name in state if not next(nearest._trials_of_start(module, name, fields, set()), None)} <= {"k", "grad_p", "t", "bad", "best"}
