@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
@@ -22,9 +23,10 @@ class Edit(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many characters it changes."""
+        """How many characters it changes, and three for every word that was not there."""
+        words = set(re.findall(r"\w+", self.new)) - set(re.findall(r"\w+", self.old))
         same = sum(block.size for block in SequenceMatcher(None, self.new, self.old, autojunk=False).get_matching_blocks())
-        return len(self.new) + len(self.old) - 2 * same
+        return len(self.new) + len(self.old) - 2 * same + 3 * len(words)
 
 
 FACTORS = ("N", "N2", "2")

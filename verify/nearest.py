@@ -36,6 +36,9 @@ UNTOUCHED = {"each", "both", "of_layers", "of_norms", "expect", "namespace", "sp
              "_power", "step_sizes"}
 """Functions that are not edited: they carry numbers about, or would not end."""
 
+ITERATED = {"conjugate_gradient"}
+"""Functions whose bands grow with every iteration until they tell nothing: lines that call them are left alone."""
+
 MOST = 3
 """So many edits are named where several agree."""
 
@@ -265,7 +268,7 @@ def _trials_of_line(module: ModuleType, function: str, names: Any, tag: str, val
     targets = (names,) if isinstance(names, str) else names
     line = next((node for node in ast.walk(body) if isinstance(node, ast.Assign) and _has(module, node, tag)
                  and _targets(ast.Assign(node.targets[:1], node.value)) == targets), None)
-    if line is None:                                            # a returned value, which has no name
+    if line is None or _read(line.value) & ITERATED:            # a returned value has no name
         return
     words = [name for name, value in values.items() if isinstance(value, tuple | Banded | int) and name not in ("params", "data")]
     words += [f"{record}.{field}" for record in ("state", "batch") for field in getattr(values.get(record), "_fields", ())]

@@ -107,7 +107,7 @@ def test_every_line_of_every_method_has_its_edits(method):
     replay.replay(case, run(reference, case, 60), watch=watch)
     assert set(METHODS[method].LINES) - {name for names in first for name in (names if isinstance(names, tuple) else [names])} \
         <= {"S", "Y", "U_t", "pi", "G_b", "A"}                      # pairs of a memory, what is not due, and kbfgs' A, an option
-    assert [name for name, trial in first.items() if trial is None] == []
+    assert [name for name, trial in first.items() if trial is None] == (["p"] if method == "hessian_free" else [])
     state = METHODS[method].init(case.model, case.params, case.data, case.hyper)._asdict()
     without = {name for name in state if not next(nearest._trials_of_start(module, name, fields, set()), None)}
     assert without <= {"k", "t", "grad_p", "bad", "best"}                   # counts, and what is empty or infinite at the start
