@@ -79,14 +79,14 @@ def judged(peer):
     d = first_divergence(peer, words["under"]) if "under" in words else report.divergence
     return {
         "name": peer.name, "subject": peer.subject, "how": peer.how, "verdict": report.verdict,
-        "explanations": list(report.explanations),
+        "explanations": list(report.known),
         "compared": {name: row["informative_cases"] for name, row in report.coverage.items() if row["compared"]},
         "cases": len(report.cases), "failing": failing, "smallest case": min(failing, key=sizes(peer).get, default=None),
         "under": words.get("under", []),
         "divergence": d and {"case": d.case, "step": d.step, "place": d.place, "quantity": d.quantity, "line": d.line,
                              "observed": d.observed, "expected": d.expected, "bands": d.error / d.band if d.band else None},
         "reason": next((case.reason for case in report.cases if case.reason), ""),
-        "kind": words.get("kind", "a convention" if report.explanations else "as the text"),
+        "kind": words.get("kind", "a convention" if report.known else "as the text"),
         "because": words.get("because", "").strip(), "smallest": words.get("smallest", "").strip("\n"),
         "prints": printed(words.get("smallest", ""))}
 

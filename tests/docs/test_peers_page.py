@@ -72,7 +72,7 @@ def again(script, package, entry):
     peer = {peer.name: peer for peer in script(script("run").MODULES[package]).PEERS}[entry["name"]]
     report = verify.check(peer.subject, peer.candidate, peer.cases)
     d = script("run").first_divergence(peer, entry["under"]) if entry["under"] else report.divergence
-    return report.verdict, list(report.explanations), d and [d.case, d.step, d.quantity, d.line]
+    return report.verdict, list(report.known), d and [d.case, d.step, d.quantity, d.line]
 
 
 def recorded(entry):
