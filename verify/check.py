@@ -153,24 +153,24 @@ def _report(method: str, found: list[tuple[_Judged, CaseReport]]) -> Report:
     report = Report(method, names, tuple(report for _, report in found), by_tensor=by_tensor(METHODS[method]),
                     shrink=first and (lambda: first[0].smallest(first[1])))
     failed = [case for case, old in found if old.verdict == "FAIL"]
-    if report.verdict != "FAIL" or any(case.reason for case in failed):     # no convention explains a program that does not run
+    if report.verdict != "FAIL":
         return report
-    right = {name for name, row in report.coverage.items() if row["compared"]} - set(report.failing)
-    known = [convention for convention in CONVENTIONS.get(method, ()) if not convention.names() <= right]
-    for conventions in [*((c,) for c in known), *combinations(known, 2)]:
-        both = _together(conventions)
-        if both is None:
-            continue
-        if not explained(case.under(both).verdict for case in failed):
-            continue
-        if not both.legitimate:
-            return replace(report, known=(both.text,))
-        under = Report(method, names, tuple(case.with_ratio(case.under(both), both) for case in judged),
-                       (both.text,), by_tensor=by_tensor(METHODS[method]))
-        if under.ok:
-            return under
-    return replace(report, search=lambda: (factor([(case.case, of_case.lines) for case, of_case in found]),
-                                           nearest([(case.case, case.steps, of_case.lines) for case, of_case in found])))
+    if not any(case.reason for case in failed):     # no convention explains a program that does not run
+        right = {name for name, row in report.coverage.items() if row["compared"]} - set(report.failing)
+        known = [convention for convention in CONVENTIONS.get(method, ()) if not convention.names() <= right]
+        for conventions in [*((c,) for c in known), *combinations(known, 2)]:
+            both = _together(conventions)
+            if both is None or not explained(case.under(both).verdict for case in failed):
+                continue
+            if not both.legitimate:
+                return replace(report, known=(both.text,))
+            under = Report(method, names, tuple(case.with_ratio(case.under(both), both) for case in judged),
+                           (both.text,), by_tensor=by_tensor(METHODS[method]))
+            if under.ok:
+                return under
+    shown = [(case, of_case.lines) for case, of_case in found if not of_case.reason]
+    return replace(report, search=lambda: (factor([(case.case, lines) for case, lines in shown]),
+                                           nearest([(case.case, case.steps, lines) for case, lines in shown])))
 
 
 def _together(conventions: tuple[Convention, ...]) -> Convention | None:

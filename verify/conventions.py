@@ -84,6 +84,12 @@ _ALGORITHM_12 = (
                {"norm": "each(lambda norm, D: norm - alpha * D, stacked(params), D_norm)"}),
     Convention("π = √(trace Ω/d_Ω ÷ trace Γ ÷ d_Γ): a bracket is missing around trace Γ/d_Γ", legitimate=False,
                rewrites={"pi": "each(lambda Omega, Gamma: balance(Omega, Gamma) / Gamma.shape[0], Omega, Gamma)"}),
+    Convention("the inverses are never taken again", {"due_2": "False"}, legitimate=False),
+    Convention("Ω and Γ are taken at the new parameters", legitimate=False, rewrites={
+        "Omega": "each(lambda Omega, a: beta * Omega + (1 - beta) * second_moment(a), Omega, "
+                 "of_layers(params, nets.forward(model, split(params, W, norm), batch.x).a))",
+        "g_F": "fisher_gradients(model, split(params, W, norm), nets.forward(model, split(params, W, norm), batch.x), "
+               "batch, hyper)"}),
     Convention("π = √(trace Ω ÷ trace Γ): the sizes are left out", legitimate=False,
                rewrites={"pi": "each(lambda Omega, Gamma: balance(Omega, Gamma) * "
                                "xp.sqrt(xp.const(Omega.shape[0]) / xp.const(Gamma.shape[0])), Omega, Gamma)"}),
@@ -150,7 +156,11 @@ _FORETOLD = (
         "f, f_p": "lm.here_and_ahead(model, params, tape, batch, each(lambda p: alpha * p, p), hyper.eta)",
         "foretold": "-alpha * inner(grad, p) - alpha**2 * pBp / 2"}),
     Convention("the quadratic model in ρ's denominator contains the damping", legitimate=False,
-               rewrites={"foretold": "-inner(grad, p) / 2"}),
+               rewrites={"foretold": "-inner(grad, p) - (pBp + lam * inner(p, p)) / 2"}),
+    Convention("ρ compares f on S₂, not on S₁", legitimate=False, rewrites={
+        "f, f_p": "(lambda S: lm.here_and_ahead(model, params, nets.forward(model, params, S.x), S, p, hyper.eta))"
+                  "(batch if batch.curvature is None else batch.curvature if isinstance(batch.curvature, nets.Batch) "
+                  "else nets.Batch(batch.x[batch.curvature], batch.y[batch.curvature]))"}),
     Convention("λ without τ", {"lam": "state.lam_LM + xp.const(hyper.eta)"}, legitimate=False),
     Convention("boost and drop are exchanged", legitimate=False,
                rewrites={"lam_LM": "lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.drop, drop=hyper.boost)"}),
@@ -171,6 +181,8 @@ _ORDER_OF_ROWS = (
         "Jg": f"each(lambda Jg: {_OTHER_ORDER.format('Jg', 'N2')}, over(blocks, products(J, grad)))",
         "p": "each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, "
              f"[{_OTHER_ORDER.format('d_', 'd_.shape[0] // N2')} for d_ in d_l]))"}),
+    Convention("Jg has the outputs first, D's rows the examples", legitimate=False,
+               rewrites={"Jg": f"each(lambda Jg: {_OTHER_ORDER.format('Jg', 'N2')}, over(blocks, products(J, grad)))"}),
     Convention("D's rows have the outputs first, those of Jg the examples", legitimate=False, rewrites={
         "D": "each(lambda JJ: damped(xp.reshape(xp.permute_dims(xp.reshape(JJ, (N2, -1, N2, JJ.shape[0] // N2)), (1, 0, 3, 2)), "
              "JJ.shape) / N2, lam), over(blocks, grams(J)))"}),
@@ -231,6 +243,11 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("B is a sum over S₂ where it should be a mean", legitimate=False, rewrites={
             "B.result": "each(lambda BX, X: S_2.tape.output.shape[0] * BX + eta * X, ggn_X, X)"}),
         Convention("B leaves out the Hessian of the penalty", {"B.result": "ggn_X"}, legitimate=False),
+        Convention("conjugate gradients solve Bp = −∇f, without λ", legitimate=False, rewrites={
+            "p": "conjugate_gradient(B, each(lambda D: -D, grad), iterations=hyper.iterations, progress=hyper.progress, M=M).x"}),
+        Convention("conjugate gradients end one iteration early", legitimate=False, rewrites={
+            "p": "conjugate_gradient(lambda X: each(lambda BX, X: BX + lam * X, B(X), X), each(lambda D: -D, grad), "
+                 "iterations=hyper.iterations - 1, progress=hyper.progress, M=M).x"}),
     ),
     "sgd_m": (
         Convention("momentum is heavy ball, ĝ = βĝ + g (R Section 3.7.2)",
@@ -303,6 +320,9 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("A averages āāᵀ of the mean input, not the mean of āāᵀ", legitimate=False,
                    rewrites={"A": "each(lambda A, a: beta * A + (1 - beta) * mean(a)[:, None] * mean(a)[None, :], "
                                   "state.A, tape.a)"}),
+        Convention("the bias follows the average gradient, not the direction", legitimate=False, rewrites={
+            "W": "each(lambda layer, p, D_h: join(layer) - alpha * xp.concat([p[:, :-1], D_h[:, -1:]], axis=1), "
+                 "params, p, grad_h)"}),
         Convention("∇f is summed over the mini-batch where it should be averaged", legitimate=False,
                    rewrites={"grad": "each(lambda D: batch.x.shape[0] * D, joined_gradient(g, tape.a, params, hyper.eta))"}),
     )),
@@ -361,6 +381,14 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
     "kfac20": (
         Convention("momentum is heavy ball, ∇f̂ = β∇f̂ + ∇f (R Algorithm 12)",
                    {"grad_h": "each(lambda D_h, D: beta * D_h + D, state.grad_h, grad)"}),
+        Convention("the direction is taken with the inverses of this step, not of the step before", legitimate=False, rewrites={
+            "p": "(each(lambda D_h, A, G, a, g: xp.inv(damped(beta * G + (1 - beta) * second_moment(g), root)) @ D_h @ "
+                 "xp.inv(damped(beta * A + (1 - beta) * second_moment(a), root)), grad_h, state.A, state.G, tape.a, "
+                 "sampled_gradients(model, params, tape, batch)) if k <= hyper.T or k % hyper.T == 0 else "
+                 "each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a))"}),
+        Convention("no inverses in the first T steps, before step T", legitimate=False, rewrites={
+            "H_a": "H_a if k % hyper.T else each(lambda A: xp.inv(damped(A, root)), A)",
+            "H_g": "H_g if k % hyper.T else each(lambda G: xp.inv(damped(G, root)), G)"}),
         Convention("empirical Fisher: G comes from the data's own targets", legitimate=False,
                    rewrites={"G": "each(lambda G, g: beta * G + (1 - beta) * second_moment(g), state.G, "
                                   "nets.pre_gradients(model, params, tape, batch.y))"}),
@@ -371,7 +399,15 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                    rewrites={"G": "each(lambda G, g: beta * G + (1 - beta) * second_moment(g) / batch.x.shape[0], state.G, g)"}),
     ),
     "kbfgs": (Convention("H_G starts from the identity (R Algorithm 4)", start={"H_G": "eye"}), *_ALGORITHM_9),
-    "kbfgs_l": _ALGORITHM_9,
+    "kbfgs_l": (
+        *_ALGORITHM_9,
+        *(Convention(text, legitimate=False, rewrites={
+            "p": f"each(lambda H, D_h, H_A: {H} @ D_h @ H_A, state.H_G, DW_h, state.H_A)",
+            "s_t, y_t": f"both(lambda s, y, H, mu2: dp_dlm.trusted(s, y, {H}, mu1=mu1, mu2=mu2), s_G, y_G, H_G, lam_G)"})
+          for text, H in (("L-BFGS starts from I (R Algorithm 4)", "H._replace(h=1)"),
+                          ("L-BFGS starts from sᵀy/yᵀy of the newest pair, as libraries do",
+                           "(H._replace(h=H.S[:, -1] @ H.Y[:, -1] / (H.Y[:, -1] @ H.Y[:, -1])) if H.S.shape[1] else H)"))),
+    ),
     "kbfgs_l_exact": (
         Convention("D_P D_LM with H_G (R Algorithm 8, as Algorithm 10, line 15, is printed: ERR-15)",
                    {"s_t, y_t": "both(lambda s, y, H, mu2: dp_dlm.trusted(s, y, H, mu1=mu1, mu2=mu2), "
@@ -398,6 +434,9 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
                                   "expectation(model, params, examples(batch), hyper.view))"}),
     ),
     "shampoo": (
+        Convention("Ĝ contracts the gradient of drawn targets", legitimate=False, rewrites={
+            "G_h": "by_mode(lambda G, new: beta * G + (1 - beta) * new, state.G_h, contractions(gradient(model, params, "
+                   "batch._replace(y=batch.y_sampled), hyper.eta, tape), hyper.view)) if k % hyper.T_1 == 0 else state.G_h"}),
         Convention("momentum is an exponential moving average, (1 − μ)∇𝓛 in place of ∇𝓛 (R Section 2.5.2)",
                    {"grad_h": "each(lambda D_h, D: mu * D_h + (1 - mu) * D, state.grad_h, grad)"}),
         Convention("no momentum: the direction is taken from ∇𝓛 itself (Gupta et al.)",
