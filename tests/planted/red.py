@@ -3,8 +3,9 @@
     python red.py < jobs.json > outcomes.json
 
 A job is {"module", "source", "tests", "limit"}: tests to be run in the repository's root while `module` is imported from the
-text `source`, within `limit` seconds. An outcome, in the order of the jobs, is {"status", "output"}: pytest's exit status (0
-green, 1 red, more for a run that never came to a verdict, negative for one that was killed) and what pytest printed.
+text `source`, within `limit` seconds of the processor and ten times that of a clock. An outcome, in the order of the jobs, is
+{"status", "output"}: pytest's exit status (0 green, 1 red, more for a run that never came to a verdict, negative for one that was
+killed) and what pytest printed.
 
 What takes long to import is imported once, here; every job is a fork of this process, which has seen no stepgauge module yet
 and ends with its tests. As many forks as there are cores run at a time. Nothing is written to disk that stays.
@@ -18,6 +19,7 @@ import io
 import json
 import linecache
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -77,7 +79,9 @@ def fork(job: dict, output: object) -> int:
         return pid
     status = 70
     try:
-        signal.alarm(job["limit"])
+        os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (job["limit"], job["limit"] + 1))
+        signal.alarm(10 * job["limit"])
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
         status = run_tests(job)
@@ -97,6 +101,8 @@ def outcomes(jobs: list[dict]) -> Iterator[tuple[int, dict]]:
             running[fork(job, output)] = index, output
         pid, status = os.wait()
         index, output = running.pop(pid)
+        with contextlib.suppress(ProcessLookupError):      # processes that the tests have started and not ended
+            os.killpg(pid, signal.SIGKILL)
         with output:
             output.seek(0)
             yield index, {"status": os.waitstatus_to_exitcode(status), "output": output.read()}
