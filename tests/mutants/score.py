@@ -36,7 +36,7 @@ import red  # noqa: E402
 from operators import Mutant, mutants  # noqa: E402
 
 ENOUGH = 90
-SECONDS, MEMORY = 100, 8 * 2**30
+SECONDS, MEMORY = 60, 8 * 2**30
 """Of the processor, for a stage, which takes 40 at most without a mutant; bytes."""
 
 KILLED = {1, 2, -signal.SIGXCPU, -signal.SIGALRM, -signal.SIGSEGV}
@@ -56,16 +56,16 @@ class Planted(NamedTuple):
     @property
     def entry(self) -> dict:
         """What survivors.json says of it, but for the reason."""
-        old, new = (" ".join(line.strip() for line in lines) for lines in (self.mutant.old, self.mutant.new))
+        old, new = (" ".join(" ".join(lines).split()) for lines in (self.mutant.old, self.mutant.new))
         nth = {"nth": self.mutant.nth} if self.mutant.nth else {}
         return {"file": self.file, "function": self.mutant.function, "old": old, "new": new, **nth}
 
-    def job(self, tests: str) -> dict:
+    @property
+    def job(self) -> dict:
         """What `red` is to run."""
         module = self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        words = [f"tests/{word}" if (HERE.parent / word.partition("::")[0]).exists() else word for word in shlex.split(tests)]
-        return {"module": f"stepgauge.{module}", "source": self.mutant.planted(text_of(self.file)), "limit": SECONDS,
-                "tests": ["-m", "not long", *words]}
+        return {"module": f"stepgauge.{module}", "source": self.mutant.planted(text_of(self.file)), "stages": stages(self.file),
+                "limit": SECONDS}
 
 
 def key(entry: Mapping) -> tuple:
@@ -86,11 +86,12 @@ def every() -> list[Planted]:
 
 
 @cache
-def stages(file: str) -> list[str]:
-    """The tests for a file, as words of a command line: those that planted slips turn red, those of the plan, the wider ones."""
+def stages(file: str) -> list[list[str]]:
+    """The tests for a file, as words for pytest: those that planted slips turn red, those of the plan, the wider ones."""
     slips = sorted({test for listed in SLIPS for test in listed.get(file.removesuffix(".py").replace("/", "."), ())})
     wider = next((tests for folder, tests in PLAN["wider"].items() if file.startswith(folder)), [])
-    return [shlex.join(slips)] * bool(slips) + PLAN["nearest"].get(file, []) + wider
+    return [["-m", "not long", *(f"tests/{word}" if (HERE.parent / word.partition("::")[0]).exists() else word for word in words)]
+            for words in [slips] * bool(slips) + [shlex.split(tests) for tests in PLAN["nearest"].get(file, []) + wider]]
 
 
 def sample(planted: Sequence[Planted], count: int | None, seed: int) -> list[Planted]:
@@ -103,16 +104,13 @@ def survivors(planted: Sequence[Planted], bar: Progress) -> list[Planted]:
 
     Raises   RuntimeError where a run of tests comes to no verdict, such as for a test that is not there.
     """
-    alive, task = list(planted), bar.add_task("", total=len(planted))
-    for stage in range(max((len(stages(one.file)) for one in planted), default=0)):
-        there = [one for one in alive if stage < len(stages(one.file))]
-        for index, outcome in red.outcomes([one.job(stages(one.file)[stage]) for one in there]):
-            if outcome["status"] in KILLED:
-                alive.remove(there[index])
-            elif outcome["status"] != 0:
-                raise RuntimeError(f"{there[index].entry}: expected a verdict, got status {outcome['status']}\n{outcome['output']}")
-            bar.update(task, completed=len(planted) - len(alive), description=f"stage {stage + 1}")
-    return alive
+    found = []
+    for index, outcome in bar.track(red.outcomes([one.job for one in planted]), total=len(planted)):
+        if outcome["status"] == 0:
+            found.append(planted[index])
+        elif outcome["status"] not in KILLED:
+            raise RuntimeError(f"{planted[index].entry}: expected a verdict, got status {outcome['status']}\n{outcome['output']}")
+    return found
 
 
 def main(count: str = "200", seed: str = "0") -> int:

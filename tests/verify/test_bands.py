@@ -304,6 +304,19 @@ def test_square_roots_of_erring_numbers_are_the_interval_cut_at_zero(space):
     assert z.e[5] == 0
 
 
+@pytest.mark.parametrize("k", [3, 4, 7])
+def test_higher_roots_of_erring_numbers_are_the_interval_cut_at_zero(space, k):
+    v = np.array([4.0, 4.0, 1.0, 1e-12, 0.0, 0.0, 1.0])
+    e = np.array([1.0, 4.0, 1e-10, 1.0, 1e-8, 0.0, 9.0])
+    z = space.root(Banded(space.asarray(v).v, e, space), k)
+    root = entrywise(lambda t: REAL.root(max(t, 0), k))
+    reached = np.max([size(root(real(v) + share * real(e)) - real(z)) for share in (-1, -0.5, 0, 0.5, 1)], axis=0)
+    assert (reached <= z.e * SLACK).all()
+    logs = np.abs(np.log(np.where(v > 0, v, 1)))
+    assert (z.e <= 1.001 * (reached + (4 + logs) * space.u * z.size)).all()
+    assert z.e[5] == 0
+
+
 UNARY = {
     "exp": (REAL.exp, [np.exp, lambda x: 1 / np.exp(-x), lambda x: np.expm1(x) + 1], 8, lambda z: z + 1),
     "expm1": (REAL.expm1, [np.expm1, lambda x: np.exp(x) - 1], 8, lambda z: z + 1),
