@@ -117,7 +117,7 @@ def test_every_listed_survivor_is_a_mutant_and_has_its_reason():
     assert [entry for entry in listed if entry not in there] == [], "drop these: the code has changed"
     for entry in score.LISTED:
         kind, _, why = entry["reason"].partition(": ")
-        assert kind in ("equivalent", "speed", "text", "unreachable"), entry
+        assert kind in ("equivalent", "input", "margin", "speed", "text"), entry
         assert len(why) > 10, f"a reason is a phrase: {entry}"
 
 
@@ -149,7 +149,7 @@ score.red.prepare()
 tested = planted("s_t = theta1 * s + (1 - theta1) * Hy", "s_t = theta1 * s - (1 - theta1) * Hy")
 untested = planted("from __future__ import annotations", "from __future__ import annotations; UNTESTED = 1")
 with Progress(disable=True) as bar:
-    print(json.dumps([one.entry["new"] for one in score.survivors([tested, untested], bar)]))
+    print(json.dumps([one.entry["new"] for one in score.outcomes([tested, untested], bar)[0]]))
 """
     assert run(program) == ["from __future__ import annotations; UNTESTED = 1"]
 

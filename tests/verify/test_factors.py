@@ -49,14 +49,17 @@ def test_a_transpose_is_said():
     assert report.explanations == ("g_h is the transpose of what line R§2.5.2 gives",)
 
 
-@pytest.mark.parametrize(("method", "name", "step"), [("adam", "plain", 1), ("kfac", "images", 2), ("smw_gn", "plain", 1)])
-def test_every_name_says_its_number(method, name, step):
+@pytest.mark.parametrize(("method", "name", "step", "index", "layer"), [
+    ("adam", "plain", 1, 0, 0), ("adam", "images", 2, 3, 1), ("kfac", "images", 2, 0, 0), ("kfac", "normalised", 1, 1, 2),
+    ("smw_gn", "plain", 1, 0, 0),
+])
+def test_every_name_says_its_number(method, name, step, index, layer):
     """A name is a formula in N, m, N₂, P and the fields of the Hyper."""
     case, = verify.cases(method, [name])
-    line = SimpleNamespace(step=step, index=0)
+    line = SimpleNamespace(step=step, index=index)
     batch = case.batches[step - 1]
     known = {**case.hyper._asdict(), "N": len(batch.x), "m": nets.layer_shapes(case.model)[-1][0], "sqrt": math.sqrt,
-             "P": nets.positions(case.model)[0], "N2": 0 if batch.curvature is None else len(batch.curvature)}
+             "P": nets.positions(case.model)[layer], "N2": 0 if batch.curvature is None else len(batch.curvature)}
     found = list(_named(case, line))
     for text, value in found:
         formula = re.sub(r"√(\w+)", r"sqrt(\1)", text.replace("−", "-").replace("²", "**2").replace("N₂", "N2"))
