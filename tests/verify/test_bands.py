@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepgauge import arrays
 from stepgauge.arrays import precision
+from stepgauge.reference.parts import roots
 from stepgauge.verify.bands import BITS, MOST_PATHS, Banded, Bands, Mask, Paths, every_path
 
 REAL = mpmath.MPContext()
@@ -510,6 +511,39 @@ def test_inverses_carry_errors_beyond_first_order(space):
         assert np.isinf(space.inv(Banded(space.asarray([[1.0]]).v, [[wide]], space)).e).all()
         assert np.isinf(space.solve(Banded(space.asarray([[1.0]]).v, [[wide]], space), space.ones(1)).e).all()
     assert space.inv(Banded(space.asarray([[1.0]]).v, [[0.9]], space)).e[0, 0] == pytest.approx(9.0, rel=1e-5, abs=0)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, 8])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_inverse_roots_by_eigenvalues_and_by_iteration(space, n, p):
+    """And no wider than A's condition makes them: n matrices' worth of 4n u κ/p, and rounding of the root, times ‖X‖."""
+    dtype = dtype_of(space)
+    rng = np.random.default_rng(n)
+    Q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    A = (Q * np.linspace(0.5, 9, n) @ Q.T).astype(dtype)
+    A = (A + A.T) / 2
+    Z = space.inverse_root(space.asarray(A), p)
+    X, power = real(Z), real(A)
+    for _ in range(p):
+        power = np.tensordot(X, power, axes=1)
+    assert size(power - real(np.eye(n))).max() <= 2.0 ** -(BITS // 2)
+    w, V = np.linalg.eigh(A)
+    for got in ((V * w ** dtype.type(-1 / p)) @ V.T, roots.inverse_root(A, p)):
+        assert holds(Z, np.asarray(got, dtype))
+    w = w.astype(np.float64)
+    assert (Z.e <= 1.001 * space.u * (4 * n * n / p * w.max() / w.min() + 4 * n + np.abs(np.log(w)).max()) * w.min() ** (-1 / p)).all()
+    e = 1e-3 * (1 + np.eye(n))
+    banded = space.inverse_root(Banded(space.asarray(A).v, e, space), p)
+    for sign in (-1, 1):
+        w, V = np.linalg.eigh(A.astype(np.float64) + sign * e)
+        assert (np.abs((V * w ** (-1 / p)) @ V.T - real(Z).astype(np.float64)) <= banded.e).all()
+    early = space.inverse_root(space.asarray(A), p, 0.125).e - Z.e
+    assert early == pytest.approx(np.repeat(0.125 / p * Z.size.sum(axis=1, keepdims=True), n, axis=1), rel=1e-6, abs=0)
+
+
+def test_inverse_roots_of_what_may_be_singular_are_unknown(space):
+    for A, e in ((np.zeros((2, 2)), 0), (-np.eye(2), 0), (np.eye(2), 1.0)):
+        assert np.isinf(space.inverse_root(Banded(space.asarray(A).v, np.full((2, 2), float(e)), space), 4).e).all()
 
 
 def test_kronecker_products(space):
