@@ -4,8 +4,8 @@
 
 A job is {"module", "source", "stages", "limit"}: tests to be run in the repository's root while `module` is imported from the
 text `source`, stage after stage until one is not green, each within `limit` seconds of the processor and all of them within 20
-times that of a clock. An outcome, in the order of the jobs, is {"status", "output"}: pytest's last exit status (0 green, 1 red, more
-for a run that never came to a verdict, negative for one that was killed) and what pytest printed.
+times that of a clock. An outcome, in the order of the jobs, is {"status", "output"}: pytest's last exit status (0 green, 1 red,
+more for a run that never came to a verdict, negative for one that was killed) and what pytest printed.
 
 What takes long to import is imported once, here; every job is a fork of this process, which has seen no stepgauge module yet
 and ends with its tests. As many forks as there are cores run at a time. Nothing is written to disk that stays.

@@ -8,9 +8,10 @@ import pytest
 from stepgauge import nets, verify
 from stepgauge.reference import METHODS
 from stepgauge.verify.adapters.reference import reference
+from stepgauge.verify.bands import Banded, Bands, Paths
 from stepgauge.verify.cases import TRAPS, optional
 from stepgauge.verify.conventions import CONVENTIONS
-from stepgauge.verify.replay import FORMULA, GREY, ROUNDING, compare, replay, rounding_ratio, settled, worst
+from stepgauge.verify.replay import FORMULA, GREY, ROUNDING, compare, hull, replay, rounding_ratio, settled, worst
 from stepgauge.verify.runner import run
 
 FIRST_ORDER = ["sgd_m", "adam", "rmsprop"]
@@ -519,3 +520,17 @@ def test_a_divergence_in_a_mode_is_placed_in_its_tensor(tensor, mode, place):
     found = verify.check("shampoo", candidate, ["plain"]).divergence
     assert (found.quantity, found.step, found.layer) == ("G_h", 1, tensor // 2)
     assert found.place.startswith(f"{place}, entry [")
+
+
+def test_the_hull_of_two_branches_holds_the_values_and_the_errors_of_both():
+    space = Bands("float64", Paths())
+
+    def banded(v, e):
+        return Banded(space.asarray(v).v, np.array(e), space)
+
+    one, wider, other = banded([1.0, 2.0], [0.25, 0.5]), banded([1.0, 2.0], [0.75, 0.125]), banded([1.0, 5.0], [0.25, 0.5])
+    assert hull(one, wider).e.tolist() == hull(wider, one).e.tolist() == [0.75, 0.5]
+    assert hull(one, other).e.tolist() == [0.25, 3.5]
+    assert hull((one, (3, other)), (other, (3, one)))[1][1].e.tolist() == [0.25, 3.5]
+    assert hull(one, one) is one
+    assert np.isinf(hull(one, banded([1.0], [0.0])).e).all()
