@@ -709,6 +709,12 @@ def test_the_cubic_problems_are_what_their_names_claim():
             assert w[0] < 0
 
 
+def test_the_losses_that_are_out_of_patience_are_those_that_say_so():
+    procedure = PROCEDURES["grouped_newton.schedule"]
+    falls = {call.name for call in procedure.inputs() if procedure.module.schedule(*call.args).lam < call.args[0].lam}
+    assert falls == {"out of patience", "without patience", "out of patience by less than the threshold", "once more"}
+
+
 def test_to_hang_on_bad_input_is_not_to_refuse_it():
     release = threading.Event()
 
