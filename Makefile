@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: judge test long lint types docs bench peers proofs vectors gpu clean
+.PHONY: judge test long lint types docs bench peers proofs vectors mutants gpu clean
 
 judge: .venv/core
 	$(BIN)/python examples/judge.py
@@ -43,6 +43,10 @@ proofs: .venv/test      # every statement of both works and its wrong forms; rew
 
 vectors: .venv/test     # every bit of verify/vectors/data anew; VERSION in verify/vectors/build.py must say what has changed
 	$(BIN)/python -m stepgauge.verify.vectors.build verify/vectors/data
+
+MUTANTS ?= 200
+mutants: .venv/test     # so many wrong places of reference and verify, or all: the tests must see nine in ten
+	$(BIN)/python tests/mutants/score.py $(MUTANTS)
 
 gpu: .venv/test         # the judge on a real CuPy; writes docs/gpu.txt, which is committed
 	$(BIN)/pip install -q -e '.[cupy]'

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from .. import nets
+from ..reference import METHODS
+from ..reference.parts.kronecker import of_layers
 from .case import Case, batches_of
-from .replay import Line
+from .replay import Line, by_tensor
 
 LEAST = 3
 """Entries that are not 0, below which any ratio is constant by accident."""
@@ -91,6 +93,8 @@ def _named(case: Case, line: Line) -> Iterator[tuple[str, float]]:
     if curvature is not None:
         sizes["N₂"] = len(curvature.x if isinstance(curvature, nets.Batch) else curvature)
     positions = nets.positions(case.model)
+    positions = tuple(P for P, layer in zip(positions, case.params, strict=True) for _ in layer) \
+        if by_tensor(METHODS[case.method]) else of_layers(case.params, positions)
     if line.index < len(positions):
         sizes["P"] = positions[line.index]
     yield from _signed("1", 1.0, plain=False)

@@ -2,9 +2,10 @@
 
     python red.py < jobs.json > outcomes.json
 
-A job is {"module", "source", "tests", "limit"}: tests to be run in the repository's root while `module` is imported from the
-text `source`, within `limit` seconds. An outcome, in the order of the jobs, is {"status", "output"}: pytest's exit status (0
-green, 1 red, more for a run that never came to a verdict, negative for one that was killed) and what pytest printed.
+A job is {"module", "source", "stages", "limit"}: tests to be run in the repository's root while `module` is imported from the
+text `source`, stage after stage until one is not green, each within `limit` seconds of the processor and all of them within 20
+times that of a clock. An outcome, in the order of the jobs, is {"status", "output"}: pytest's last exit status (0 green, 1 red,
+more for a run that never came to a verdict, negative for one that was killed) and what pytest printed.
 
 What takes long to import is imported once, here; every job is a fork of this process, which has seen no stepgauge module yet
 and ends with its tests. As many forks as there are cores run at a time. Nothing is written to disk that stays.
@@ -17,10 +18,13 @@ import importlib.machinery
 import io
 import json
 import linecache
+import math
 import os
+import resource
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +70,11 @@ class PlantedFinder:
 
 def run_tests(job: dict) -> int:
     sys.meta_path.insert(0, PlantedFinder(job["module"], job["source"]))
-    return int(pytest.main([*OPTIONS, *job["tests"]]))
+    status = 0
+    for tests in job["stages"]:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + job["limit"]), resource.RLIM_INFINITY))
+        status = status or int(pytest.main([*OPTIONS, *tests]))
+    return status
 
 
 def fork(job: dict, output: object) -> int:
@@ -77,7 +85,8 @@ def fork(job: dict, output: object) -> int:
         return pid
     status = 70
     try:
-        signal.alarm(job["limit"])
+        os.setpgid(0, 0)
+        signal.alarm(20 * job["limit"])
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
         status = run_tests(job)
@@ -97,6 +106,8 @@ def outcomes(jobs: list[dict]) -> Iterator[tuple[int, dict]]:
             running[fork(job, output)] = index, output
         pid, status = os.wait()
         index, output = running.pop(pid)
+        with contextlib.suppress(ProcessLookupError):      # processes that the tests have started and not ended
+            os.killpg(pid, signal.SIGKILL)
         with output:
             output.seek(0)
             yield index, {"status": os.waitstatus_to_exitcode(status), "output": output.read()}

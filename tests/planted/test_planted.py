@@ -98,7 +98,7 @@ def planted(slip):
 
 def outcomes(jobs):
     """What `red.py` says of (module, text, test, …) each: pytest's exit status and output."""
-    asked = [{"module": module, "source": text, "tests": tests, "limit": SECONDS} for module, text, *tests in jobs]
+    asked = [{"module": module, "source": text, "stages": [tests], "limit": SECONDS} for module, text, *tests in jobs]
     done = subprocess.run([sys.executable, "-P", str(HERE / "red.py")], input=json.dumps(asked), capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stderr

@@ -584,9 +584,9 @@ def test_the_table_is_complete():
 
 @pytest.fixture
 def judge(drawn):
-    """Run a property on the first `count` of its drawn inputs, in one arithmetic."""
-    def run(name, candidate, arithmetic, count=None):
-        for inputs in drawn(PROPERTIES[name].inputs)[:count]:
+    """Run a property on every so many-th of its drawn inputs, in one arithmetic; neighbours are often alike."""
+    def run(name, candidate, arithmetic, every=1):
+        for inputs in drawn(PROPERTIES[name].inputs)[::every]:
             PROPERTIES[name](candidate, *cast(inputs, arithmetic))
 
     return run
@@ -594,12 +594,12 @@ def judge(drawn):
 
 @pytest.mark.parametrize(("name", "arithmetic"), ROWS)
 def test_correct_functions_pass(judge, name, arithmetic):
-    judge(name, TABLE[name][0], arithmetic, 30)
+    judge(name, TABLE[name][0], arithmetic, 4)
 
 
 @pytest.mark.parametrize(("name", "form", "arithmetic"), FORMS)
 def test_other_correct_forms_pass(judge, name, form, arithmetic):
-    judge(name, OTHER_FORMS[name][form], arithmetic, 15)
+    judge(name, OTHER_FORMS[name][form], arithmetic, 8)
 
 
 @pytest.mark.parametrize(("name", "slip", "arithmetic"), SLIPS)

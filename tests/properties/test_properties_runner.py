@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from stepgauge.arrays import precision
 from stepgauge.reference.parts import damping as reference
-from stepgauge.verify.properties import PROPERTIES, broyden, damping, invariance, kronecker, rational, run, strategies
+from stepgauge.verify.properties import PROPERTIES, batches, broyden, damping, invariance, kronecker, rational, run, strategies
 from stepgauge.verify.properties.polynomials import Polynomial
 from stepgauge.verify.properties.trial import Trial, cast
 
@@ -161,6 +161,12 @@ def test_the_constants_of_the_bounds(prop, candidate, inputs, bound):
 def test_answers_that_no_equation_is_tried_on(answer, text):
     with pytest.raises(AssertionError, match=f"^does not hold: {re.escape(text)}"):
         damping.powell_identity_pins(lambda s, y, *, mu: answer(s, y), vector(1, 2), vector(3, 0), F(1, 5))
+
+
+def test_a_statistic_has_one_shape_whatever_the_number_of_examples():
+    X = vector(1, 2, 3, 4)[:, None, None]
+    with pytest.raises(AssertionError, match=r"^does not hold: statistic has shape \(4,\)\n  shape = \(8\)"):
+        batches.duplication_of_the_batch(lambda X: X[:, 0, 0], X, 2)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -120,6 +120,49 @@ def test_defaults_are_those_of_their_sources():
     assert rmsprop == {"alpha": F(1, 10**4), "beta1": F(9, 10), "beta2": F(9, 10), "eps": F(1, 10**4), **off}
 
 
+BFGS20 = {"alpha": F(3, 10), "lam": F(3, 10), "beta": F(9, 10), "mu1": F(1, 5), "eta": 0}                # Table 2.5; Algorithm 4
+BFGS20_ALL = {**BFGS20, "H_a_start": "inverse", "double_grad": False}
+BFGS = {"alpha": F(3, 100), "lam": F(3, 10), "beta": F(9, 10), "mu1": F(1, 5), "T": 1, "gamma": 0, "improvement1": True,
+        "improvement2": True}                                                                            # Table 3.5; Algorithm 9
+KFAC = {"alpha": F(3, 100), "lam": 1, "beta": F(9, 10), "T_1": 1, "T_2": 20, "gamma": 0}                 # Table 3.5; Section 3.7.1
+TENSORS = {"mu": F(9, 10), "beta": F(9, 10), "T_1": 1, "T_2": 20, "gamma": 0, "eta": 0, "view": "3-way"}
+TNT = {"alpha": F(1, 10**4), "eps": F(1, 10)}                                                            # Table 4.3
+SMW = {"alpha": F(1, 10), "lam_LM": 1, "boost": F(101, 100), "drop": F(99, 100), "eps": F(1, 4), "tau": F(1, 1000),
+       "accept": None, "eta": 0}                                                                         # Section 5.8
+GROUPED = {"N_sch": 1, "p_sch": 0, "f_sch": F(1, 2), "threshold": F(1, 10**4)}
+BARE = {"lam1": 1, "lam_int": 0, "mu_g": 0, "mu_eta": 0, "tau": 1, "positive": False, **GROUPED}         # (1) alone, Appendix C
+DEFAULTS = {
+    "kbfgs20": {"p": 0, **BFGS20_ALL},
+    "kbfgs20_l": {"p": 100, **BFGS20_ALL},
+    "kbfgs20_l_skip": {"p": 100, **BFGS20},
+    "kfac20": {"alpha": 1, "lam": 3, "beta": F(9, 10), "T": 20, "eta": 0},
+    "kbfgs": {"p": 0, **BFGS},
+    "kbfgs_l": {"p": 100, **BFGS},
+    "kbfgs_l_exact": {"alpha": F(3, 100), "lam_A": F(11, 20), "lam_G": F(11, 20), "beta": F(9, 10), "mu1": F(1, 5), "p": 100},
+    "kfac": {"fisher": "sampled", **KFAC},
+    "kfac_ef": {"fisher": "empirical", **KFAC},
+    "tnt": {"fisher": "sampled", **TNT, **TENSORS},
+    "tnt_ef": {"fisher": "empirical", "alpha": F(3, 10**6), "eps": F(1, 100), **TENSORS},                # Table 4.5
+    "tnt_ideal": {**TNT, "eta": 0, "view": "3-way"},
+    "shampoo": {"alpha": F(3, 10**4), "eps": F(3, 10**4), "tolerance": F(1, 10**6), **TENSORS},          # Table 4.3
+    "block_fisher": {"alpha": F(1, 10), "eps": F(1, 10), "beta": F(9, 10), "eta": 0},
+    "smw_gn": {"B": "gauss_newton", "blocks": "whole", **SMW},
+    "smw_ng": {"B": "empirical_fisher", "blocks": "whole", **SMW},
+    "smw_ng_bd": {"B": "empirical_fisher", "blocks": "layers", **SMW},
+    "hessian_free": {"iterations": 250, "progress": F(1, 2000), "preconditioner": "none", **SMW},        # Martens 2010, Section 4.4
+    "grouped_newton": {"lam1": F(1, 10), "lam_int": 1, "mu_g": F(9, 10), "mu_eta": F(1, 2), "tau": 10, "partition": "canonical",
+                       "positive": True, **GROUPED},
+    "newton": {"partition": "discrete", **BARE},
+    "cauchy": {"partition": "trivial", **BARE},
+}
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in FIRST_ORDER])
+def test_defaults_of_second_order_methods_are_those_of_their_sources(method):
+    """R's tables of best values, MNIST; of W's lost tables, the run scripts."""
+    assert METHODS[method].Hyper()._asdict() == DEFAULTS[method]
+
+
 # ---------------------------------------------------------------------------------------------------------------- purity
 
 

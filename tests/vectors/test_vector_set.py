@@ -16,7 +16,7 @@ import pytest
 from stepgauge.arrays import precision
 from stepgauge.reference import METHODS
 from stepgauge.verify.adapters.reference import reference
-from stepgauge.verify.bands import BITS, Banded, Paths
+from stepgauge.verify.bands import BITS, Banded, Bands, Paths
 from stepgauge.verify.procedures import PROCEDURES
 from stepgauge.verify.vectors import build, evaluate
 from stepgauge.verify.vectors.command import export, verify
@@ -308,3 +308,13 @@ def test_a_malformed_index_is_refused(folder, text):
     (folder / "index.json").write_text(text)
     with pytest.raises(ValueError, match=r"(?s).+: expected .+ because .+, got .*"):
         verify(folder, [])
+
+
+def test_what_only_one_of_two_runs_has_is_unbounded():
+    with precision(BITS):
+        space = Bands("float64", Paths())
+        one, other = space.asarray(np.ones(2)), space.asarray(np.full(2, 3.0))
+        found = evaluate._both({"both": one, "one": other, "lists": [one, (other,)]}, {"both": other, "lists": [one]})
+        assert found["both"].e.tolist() == [2, 2]
+        assert np.isinf(found["one"].e).all()
+        assert all(np.isinf(x.e).all() for x in (found["lists"][0], found["lists"][1][0]))

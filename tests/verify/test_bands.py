@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stepgauge import arrays
 from stepgauge.arrays import precision
+from stepgauge.reference.parts import roots
 from stepgauge.verify.bands import BITS, MOST_PATHS, Banded, Bands, Mask, Paths, every_path
 
 REAL = mpmath.MPContext()
@@ -304,6 +305,19 @@ def test_square_roots_of_erring_numbers_are_the_interval_cut_at_zero(space):
     assert z.e[5] == 0
 
 
+@pytest.mark.parametrize("k", [3, 4, 7])
+def test_higher_roots_of_erring_numbers_are_the_interval_cut_at_zero(space, k):
+    v = np.array([4.0, 4.0, 1.0, 1e-12, 0.0, 0.0, 1.0])
+    e = np.array([1.0, 4.0, 1e-10, 1.0, 1e-8, 0.0, 9.0])
+    z = space.root(Banded(space.asarray(v).v, e, space), k)
+    root = entrywise(lambda t: REAL.root(max(t, 0), k))
+    reached = np.max([size(root(real(v) + share * real(e)) - real(z)) for share in (-1, -0.5, 0, 0.5, 1)], axis=0)
+    assert (reached <= z.e * SLACK).all()
+    logs = np.abs(np.log(np.where(v > 0, v, 1)))
+    assert (z.e <= 1.001 * (reached + (4 + logs) * space.u * z.size)).all()
+    assert z.e[5] == 0
+
+
 UNARY = {
     "exp": (REAL.exp, [np.exp, lambda x: 1 / np.exp(-x), lambda x: np.expm1(x) + 1], 8, lambda z: z + 1),
     "expm1": (REAL.expm1, [np.expm1, lambda x: np.exp(x) - 1], 8, lambda z: z + 1),
@@ -497,6 +511,40 @@ def test_inverses_carry_errors_beyond_first_order(space):
         assert np.isinf(space.inv(Banded(space.asarray([[1.0]]).v, [[wide]], space)).e).all()
         assert np.isinf(space.solve(Banded(space.asarray([[1.0]]).v, [[wide]], space), space.ones(1)).e).all()
     assert space.inv(Banded(space.asarray([[1.0]]).v, [[0.9]], space)).e[0, 0] == pytest.approx(9.0, rel=1e-5, abs=0)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, 8])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_inverse_roots_by_eigenvalues_and_by_iteration(space, n, p):
+    """And no wider than A's condition makes them: n matrices' worth of 4n u κ/p, and rounding of the root, times ‖X‖."""
+    dtype = dtype_of(space)
+    rng = np.random.default_rng(n)
+    Q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    A = (Q * np.linspace(0.5, 9, n) @ Q.T).astype(dtype)
+    A = (A + A.T) / 2
+    Z = space.inverse_root(space.asarray(A), p)
+    X, power = real(Z), real(A)
+    for _ in range(p):
+        power = np.tensordot(X, power, axes=1)
+    assert size(power - real(np.eye(n))).max() <= 2.0 ** -(BITS // 2)
+    w, V = np.linalg.eigh(A)
+    for got in ((V * w ** dtype.type(-1 / p)) @ V.T, roots.inverse_root(A, p)):
+        assert holds(Z, np.asarray(got, dtype))
+    w = w.astype(np.float64)
+    most = 4 * n * n / p * w.max() / w.min() + 4 * n + np.abs(np.log(w)).max()
+    assert (Z.e <= 1.001 * space.u * most * w.min() ** (-1 / p)).all()
+    e = 1e-3 * (1 + np.eye(n))
+    banded = space.inverse_root(Banded(space.asarray(A).v, e, space), p)
+    for sign in (-1, 1):
+        w, V = np.linalg.eigh(A.astype(np.float64) + sign * e)
+        assert (np.abs((V * w ** (-1 / p)) @ V.T - real(Z).astype(np.float64)) <= banded.e).all()
+    early = space.inverse_root(space.asarray(A), p, 0.125).e - Z.e
+    assert early == pytest.approx(np.repeat(0.125 / p * Z.size.sum(axis=1, keepdims=True), n, axis=1), rel=1e-6, abs=0)
+
+
+def test_inverse_roots_of_what_may_be_singular_are_unknown(space):
+    for A, e in ((np.zeros((2, 2)), 0), (-np.eye(2), 0), (np.eye(2), 1.0)):
+        assert np.isinf(space.inverse_root(Banded(space.asarray(A).v, np.full((2, 2), float(e)), space), 4).e).all()
 
 
 def test_kronecker_products(space):

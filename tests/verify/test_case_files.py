@@ -14,7 +14,7 @@ from stepgauge import nets, verify
 from stepgauge.reference import METHODS
 from stepgauge.reference.parts.descent import StepDecay
 from stepgauge.verify import Case, Layout
-from stepgauge.verify.cases import HYPER, TRAPS, optional, suite
+from stepgauge.verify.cases import HYPER, SAMPLED_TWICE, SUBSAMPLED, TRAPS, optional, suite
 
 REAL = mpmath.MPContext()
 REAL.prec = 200
@@ -551,3 +551,13 @@ def test_neighbouring_cases_have_different_hyper_parameters(method):
     suite = verify.cases(method)
     for one, other in itertools.pairwise(suite):
         assert all(getattr(one.hyper, field) != getattr(other.hyper, field) for field in HYPER[method])
+
+
+@pytest.mark.parametrize("method", [*SUBSAMPLED, *SAMPLED_TWICE])
+def test_the_curvature_comes_from_a_part_of_the_batch_or_from_another_one(method):
+    for case in [*verify.cases(method), *verify.cases(method, optional(method))]:
+        for batch in case.batches:
+            if case.name == "elsewhere" or (method in SAMPLED_TWICE and case.name != "rows"):
+                assert len(batch.curvature.x) == len(batch.x) + 1
+            else:
+                assert set(batch.curvature.tolist()) <= set(range(len(batch.x)))

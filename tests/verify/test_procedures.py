@@ -692,6 +692,29 @@ def test_the_inputs_set_the_traps_that_their_names_claim():
         assert call.args[1] @ call.args[2] > 0
 
 
+def test_the_cubic_problems_are_what_their_names_claim():
+    for call in PROCEDURES["cubic.step_sizes"].inputs():
+        _, H, d, lam = call.args
+        kind, _, S = call.name.partition(", S = ")
+        w = np.linalg.eigvalsh(H)
+        assert (H == H.T).all()
+        assert ((d == 0) == ((np.arange(len(d)) % 2 == 1) if kind == "zeros in d" else False)).all(), call.name
+        assert (lam == 0) == (kind == "without cubic term")
+        assert len(d) == int(S or 3)
+        if kind in ("definite", "zeros in d"):
+            assert w[0] > 0
+        if kind == "singular" and len(d) > 1:
+            assert abs(w[0]) < 1e-6 * w[-1]
+        if kind == "indefinite" and len(d) > 1:                # where S = 2 both eigenvalues are negative
+            assert w[0] < 0
+
+
+def test_the_losses_that_are_out_of_patience_are_those_that_say_so():
+    procedure = PROCEDURES["grouped_newton.schedule"]
+    falls = {call.name for call in procedure.inputs() if procedure.module.schedule(*call.args).lam < call.args[0].lam}
+    assert falls == {"out of patience", "without patience", "out of patience by less than the threshold", "once more"}
+
+
 def test_to_hang_on_bad_input_is_not_to_refuse_it():
     release = threading.Event()
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from stepgauge import nets, verify
 from stepgauge.reference import METHODS
+from stepgauge.verify.adapters.reference import reference
+from stepgauge.verify.bands import Banded, Bands, Paths
 from stepgauge.verify.cases import TRAPS, optional
 from stepgauge.verify.conventions import CONVENTIONS
-from stepgauge.verify.replay import FORMULA, GREY, ROUNDING, compare, replay, rounding_ratio, settled, worst
+from stepgauge.verify.replay import FORMULA, GREY, ROUNDING, compare, hull, replay, rounding_ratio, settled, worst
 from stepgauge.verify.runner import run
 
 FIRST_ORDER = ["sgd_m", "adam", "rmsprop"]
@@ -503,3 +505,32 @@ def test_hyper_parameters_are_read_to_nine_digits_from_parameters_alone(mine, me
 
     name = "narrow" if field == "eps" else "plain"              # ε = 1e-8 moves nothing by 1e-9 of itself
     assert verify.check(method, candidate, [name]).verdict == "FAIL"
+
+
+@pytest.mark.parametrize(("tensor", "mode", "place"), [(0, 0, "W_1, mode 1"), (2, 1, "W_2, mode 2"), (3, 0, "b_2, mode 1")])
+def test_a_divergence_in_a_mode_is_placed_in_its_tensor(tensor, mode, place):
+    def candidate(case):
+        for k, step in enumerate(reference(case)):
+            if k == 1:
+                G_h = [list(modes) for modes in step["G_h"]]
+                G_h[tensor][mode] = G_h[tensor][mode] * 1.5
+                step = step | {"G_h": G_h}
+            yield step
+
+    found = verify.check("shampoo", candidate, ["plain"]).divergence
+    assert (found.quantity, found.step, found.layer) == ("G_h", 1, tensor // 2)
+    assert found.place.startswith(f"{place}, entry [")
+
+
+def test_the_hull_of_two_branches_holds_the_values_and_the_errors_of_both():
+    space = Bands("float64", Paths())
+
+    def banded(v, e):
+        return Banded(space.asarray(v).v, np.array(e), space)
+
+    one, wider, other = banded([1.0, 2.0], [0.25, 0.5]), banded([1.0, 2.0], [0.75, 0.125]), banded([1.0, 5.0], [0.25, 0.5])
+    assert hull(one, wider).e.tolist() == hull(wider, one).e.tolist() == [0.75, 0.5]
+    assert hull(one, other).e.tolist() == [0.25, 3.5]
+    assert hull((one, (3, other)), (other, (3, one)))[1][1].e.tolist() == [0.25, 3.5]
+    assert hull(one, one) is one
+    assert np.isinf(hull(one, banded([1.0], [0.0])).e).all()
