@@ -61,7 +61,7 @@ for _ in range(50):
     for name in rng.sample(sorted(CANDIDATES), len(CANDIDATES)):
         report = CANDIDATES[name]()
         d = report.divergence
-        found[name].add((report.verdict, d and (d.case, d.step, d.place, d.quantity, d.line), report.explanations))
+        found[name].add((report.verdict, d and (d.case, d.step, d.place, d.quantity, d.line), report.known))
 print(json.dumps({name: sorted(map(repr, verdicts)) for name, verdicts in found.items()}))
 """
 
