@@ -62,7 +62,8 @@ for _ in range(50):
         report = CANDIDATES[name]()
         d = report.divergence
         found[name].add((report.verdict, d and (d.case, d.step, d.place, d.quantity, d.line), report.known))
-print(json.dumps({name: sorted(map(repr, verdicts)) for name, verdicts in found.items()}))
+causes = {name: candidate().explanations for name, candidate in CANDIDATES.items()}        # searched for, which takes long: once
+print(json.dumps({name: sorted(repr((verdict, causes[name])) for verdict in verdicts) for name, verdicts in found.items()}))
 """
 
 
