@@ -27,7 +27,7 @@ from ..reference import METHODS
 from ..reference.parts.lbfgs import Memory
 from . import replay
 from .bands import BITS, Banded, Bands, Paths
-from .case import Case, batches_of
+from .case import Case, batches_of, flat
 from .edits import Edit, edits, renamed
 from .factors import HALF, place
 from .source import tags_by_line
@@ -185,19 +185,12 @@ def _alike(trial: Trial, worlds: _Worlds, name: str, shown: list[Any], digits: f
     """Does what the trial gives in floats have about half of its digits in common with what the candidate shows?"""
     try:
         with np.errstate(all="ignore"):
-            given = list(_leaves(getattr(eval(trial.code, worlds.of(trial)), name)))
+            value = getattr(eval(trial.code, worlds.of(trial)), name)
+            given = flat(value if isinstance(value, tuple) else [value])
             return all(x.shape == y.shape and np.max(np.abs(x - y), initial=0) <= digits * np.max(np.abs(y), initial=0)
                        for x, y in zip(given, shown, strict=True))
     except _ERRORS:
         return False
-
-
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, tuple):
-        for branch in tree:
-            yield from _leaves(branch)
-    else:
-        yield tree
 
 
 class _Worlds:
