@@ -28,6 +28,7 @@ docs: .venv/test        # every page that is generated: the tests compare the co
 	$(BIN)/python tests/counting/table.py
 	$(BIN)/python tests/grouped/invariance.py
 	$(BIN)/python examples/peers/page.py
+	$(BIN)/python tests/docs/conventions_page.py
 	$(BIN)/python tests/docs/pages.py
 
 bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine

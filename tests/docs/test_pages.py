@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("pages", Path(__file__).with_name("pages.py"))
-pages = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(pages)
+
+def beside(name):
+    """The module in a file beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages, conventions_page = beside("pages"), beside("conventions_page")
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
@@ -23,6 +30,11 @@ def test_page_is_what_its_commands_print(page):
 def test_a_stale_page_is_noticed():
     page = "```python\nprint(2 + 2)\n```\n```\n5\n```\n"
     assert pages.rendered(page) == "```python\nprint(2 + 2)\n```\n```\n4\n```\n"
+
+
+def test_the_page_of_conventions_is_what_the_judge_knows():
+    written = conventions_page.PAGE.read_text(encoding="utf-8")
+    assert written == conventions_page.page(), "old page: python tests/docs/conventions_page.py"
 
 
 def test_table_of_methods_is_complete():
