@@ -64,6 +64,10 @@ class Floats:
         """1 where the mask holds, 0 elsewhere, in this dtype."""
         return self.library.astype(mask, self.dtype)
 
+    def take(self, x: Any, index: Any, axis: int) -> Any:
+        """The entries of x at these places along `axis`; index: integers (n,) on the host."""
+        return self.library.take(x, self.library.asarray(index, device=self.device), axis=axis)
+
     def all_finite(self, x: Any) -> bool:
         """Is every entry of x a finite number?"""
         return bool(self.library.all(self.library.isfinite(x)))

@@ -36,6 +36,7 @@ class Objects:
     kron = staticmethod(np.kron)
     matrix_transpose = staticmethod(np.matrix_transpose)
     permute_dims = staticmethod(np.transpose)
+    take = staticmethod(np.take)
     broadcast_to = staticmethod(np.broadcast_to)
     all = staticmethod(np.all)
     any = staticmethod(np.any)

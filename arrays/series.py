@@ -203,6 +203,10 @@ class SeriesSpace:
         """The same entries with the axes in another order."""
         return x._each(lambda c: self.inner.permute_dims(c, axes))
 
+    def take(self, x: Series, index: Any, axis: int) -> Series:
+        """The entries at these places along `axis`."""
+        return x._each(lambda c: self.inner.take(c, index, axis))
+
     def broadcast_to(self, x: Series, shape: Any) -> Series:
         """The same entries, repeated along new axes."""
         return x._each(lambda c: self.inner.broadcast_to(c, shape))
@@ -361,7 +365,8 @@ def _convolution(x: Any, y: Any, k: int, product: Callable[[Array, Array], Array
 
 def _integral(a: Any, w: Any, k: int) -> Any:
     """(1/k) Σ_{j=1..k} j a_j w_{k−j}: the k-th coefficient of ∫ w dx, a_j those of x from the first on."""
-    total = _sum(j * (a[j - 1] * w[k - j]) for j in range(1, k + 1) if a[j - 1] is not None and w[k - j] is not None)
+    total = _sum(a[j - 1] * w[k - j] * j if j > 1 else a[0] * w[k - 1]
+                 for j in range(1, k + 1) if a[j - 1] is not None and w[k - j] is not None)
     return total if total is None or k == 1 else total / k
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..arrays import namespace
 from .records import Window
 
@@ -33,15 +35,19 @@ def blocks(N: int, entries: int) -> list[slice]:
 def patches(z: Array, window: Window) -> Array:
     """Homogeneous inputs ā (N, P, C·kh·kw + 1): the patch around each position of z (N, H, W, C), channel by channel, and 1."""
     xp = namespace(z)
-    N, H, W, C = z.shape
-    positions, size = window.positions(H, W), prod(window.size)
-    padded = _padded(z, window.padding)
-    a = xp.zeros((N, *positions, C * size + 1))
-    a[..., -1] = xp.ones((N, *positions))
-    for n in blocks(N, prod(a.shape[1:])):
-        for k, (rows, columns) in enumerate(offsets(window, positions)):
-            a[n, ..., k:-1:size] = padded[n, rows, columns]                           # R(3.1)
-    return xp.reshape(a, (N, -1, C * size + 1))
+    N, *shape = z.shape
+    entries = xp.concat([xp.reshape(z, (N, -1)), xp.zeros((N, 1)), xp.ones((N, 1))], axis=1)
+    return xp.reshape(xp.take(entries, _sources(tuple(shape), window), axis=1), (N, prod(window.positions(*shape[:2])), -1))
+
+
+def _sources(shape: tuple[int, ...], window: Window) -> Array:
+    """Where in (z, 0, 1) each entry of ā comes from, for one image z of this shape (H, W, C): integers, one after the other."""
+    positions, zero = window.positions(*shape[:2]), prod(shape)
+    padded = np.full(_padded_shape((1, *shape), window.padding), zero)
+    padded[_inside((1, *shape), window.padding)] = np.arange(zero).reshape(1, *shape)
+    found = np.stack([padded[0, rows, columns] for rows, columns in offsets(window, positions)], axis=-1)       # R(3.1)
+    rows = found.reshape(prod(positions), -1)
+    return np.append(rows, np.full((len(rows), 1), zero + 1), axis=1).ravel()
 
 
 def patches_adjoint(Dh: Array, W: Array, shape: tuple[int, ...], window: Window) -> Array:
@@ -116,12 +122,3 @@ def _padded_shape(shape: tuple[int, ...], padding: tuple[int, int]) -> tuple[int
 
 def _inside(shape: tuple[int, ...], padding: tuple[int, int]) -> tuple[slice, ...]:
     return (slice(None), *(slice(p, p + n) for p, n in zip(padding, shape[1:3], strict=True)))
-
-
-def _padded(z: Array, padding: tuple[int, int]) -> Array:
-    """z with zeros around it."""
-    if padding == (0, 0):
-        return z
-    padded = namespace(z).zeros(_padded_shape(z.shape, padding))
-    padded[_inside(z.shape, padding)] = z
-    return padded

@@ -267,6 +267,10 @@ class Bands:
         """The same entries, repeated along new axes."""
         return Banded(np.broadcast_to(x.v, shape), np.broadcast_to(x.e, shape), self)
 
+    def take(self, x: Banded, index: Any, axis: int) -> Banded:
+        """The entries at these places along `axis`."""
+        return Banded(np.take(x.v, index, axis), np.take(x.e, index, axis), self)
+
     def concat(self, arrays: Any, axis: int = 0) -> Banded:
         """The arrays one after the other along `axis`."""
         return Banded(np.concatenate([x.v for x in arrays], axis), np.concatenate([x.e for x in arrays], axis), self)

@@ -122,6 +122,9 @@ class Counting:
     def root(self, x, k):
         return x._entrywise()
 
+    def take(self, x, index, axis):
+        return Sized((len(index) if i == axis else n for i, n in enumerate(x.shape)), self)
+
     def concat(self, arrays, axis=0):
         shape = list(arrays[0].shape)
         shape[axis] = sum(x.shape[axis] for x in arrays)

@@ -99,13 +99,13 @@ def test_strided_views_are_the_same_numbers():
 
 
 def test_batches_of_several_blocks():
-    """Patches of many entries are made block by block, and so is their adjoint; small integers, so that order does not matter."""
+    """The adjoint of many patches is made block by block; small integers, so that order does not matter."""
     rng = np.random.default_rng(45)
-    model = nets.cnn((20, 18, 18), (Conv2d(20, 3), Conv2d(2, 3, padding="valid"), AvgPool(16), Flatten()), "mse")
+    model = nets.cnn((20, 18, 18), (Conv2d(20, 3), Conv2d(200, 3, padding="valid"), AvgPool(16), Flatten()), "mse")
     params = tuple(nets.Layer(rng.integers(-1, 2, shape).astype(float), np.zeros(shape[0])) for shape in nets.layer_shapes(model))
     N = 9
-    x, y = rng.integers(-1, 2, (N, 20, 18, 18)).astype(float), np.ones((N, 2))
-    assert [len(nets.windows.blocks(N, entries)) for entries in (324 * 181, 256 * 181)] == [5, 5]
+    x, y = rng.integers(-1, 2, (N, 20, 18, 18)).astype(float), np.ones((N, 200))
+    assert len(nets.windows.blocks(N, 256 * 200)) == 5
     tape = nets.forward(model, params, x)
     g = nets.pre_gradients(model, params, tape, y)
     assert np.abs(tape.a[0][:, :, -1] - 1).max() == 0

@@ -148,9 +148,10 @@ SLIPS = {
     },
     "nets.windows": {
         "nets/test_cnn_exact.py::test_the_passes_are_the_loops_over_pixels": [
-            ("R(3.1)", "k:-1:size", "k * C:k * C + C", "patches offset by offset, not channel by channel"),
-            ("patches", "xp.ones((N, *positions))", "xp.zeros((N, *positions))", "no 1 at the end of a patch"),
-            ("patches", "padded[n, rows, columns]", "padded[n, columns, rows]", "rows and columns exchanged"),
+            ("R(3.1)", "axis=-1", "axis=-2", "patches offset by offset, not channel by channel"),
+            ("_sources", "zero + 1", "zero", "no 1 at the end of a patch"),
+            ("_sources", "padded[0, rows, columns]", "padded[0, columns, rows]", "rows and columns exchanged"),
+            ("_sources", "window.padding), zero)", "window.padding), 0)", "padding with the first entry, not with zeros"),
             ("offsets", "for i in range(kh):\n        for j in range(kw):", "for j in range(kw):\n        for i in range(kh):",
              "offsets column by column"),
             ("offsets", "slice(i, i + down * positions[0], down)", "slice(i, i + positions[0])", "a stride of 1 down"),
@@ -165,7 +166,7 @@ SLIPS = {
             ("avg_pool", "/ prod(window.size)", "/ window.size[0]", "the mean over the height only"),
             ("avg_pool_adjoint", "Dz / prod(window.size)", "Dz / window.size[0]", "shares of the height only"),
             ("avg_pool_adjoint", "+= share", "= share", "overlapping windows overwrite each other"),
-            ("_padded", "padded[_inside(z.shape, padding)] = z", "padded[:, :z.shape[1], :z.shape[2]] = z",
+            ("_sources", "padded[_inside((1, *shape), window.padding)]", "padded[:, :shape[0], :shape[1]]",
              "all padding below and on the right"),
             ("_inside", "zip(padding", "zip(padding[::-1]", "padding of a non-square kernel exchanged"),
         ],
