@@ -164,13 +164,13 @@ def call(function: Any, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dic
 
 
 def _bad_calls(subject: str, procedure: Procedure, function: Any) -> Iterator[Text]:
-    """The smallest call without an axis of length 1, or an infinity, corrupted in every way that the reference refuses."""
-    def room(inputs: Inputs) -> tuple[bool, bool, int]:
+    """The smallest call with all arguments, without an axis of length 1 or infinity, corrupted in every way that is refused."""
+    def room(inputs: Inputs) -> tuple[int, bool, bool, int]:
         axes: list[int] = []
         finite: list[bool] = []
         map_arrays(lambda x: axes.extend(x.shape), inputs.args)
         map_arrays(lambda x: finite.append(bool(np.isfinite(x).all())), inputs.args)
-        return min(axes, default=1) < 2, not all(finite), evaluate.size(inputs.args)
+        return -len(inputs.args), min(axes, default=1) < 2, not all(finite), evaluate.size(inputs.args)
 
     smallest = min(procedure.inputs(), key=room)
     for name, args, kwargs in _writable(smallest.args, smallest.kwargs):
