@@ -109,7 +109,7 @@ def test_another_processor_makes_the_same_bits():
     features = sys.modules["numpy._core._multiarray_umath"]
     better = " ".join(name for name in features.__cpu_dispatch__ if features.__cpu_features__[name])
     subjects = ("quasi_newton.bfgs_H", "roots.inverse_root", "cubic.step_sizes", "shampoo", "tnt", "kbfgs", "kfac", "newton",
-                "hessian_free", "smw_gn")
+                "hessian_free", "smw_gn", "conjugate_gradient.conjugate_gradient", "curvature.ggn", "single.forward_backward")
     options = [word for subject in subjects for word in ("--subject", subject)]
     plain = {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": better}
     done = subprocess.run([sys.executable, "-m", "stepgauge.verify.cli", "vectors", "verify", *options], text=True, check=False,
