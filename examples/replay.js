@@ -136,7 +136,7 @@ function adam({ model, hyper, params, batches }) {
 function worst(right, shown) {                            // in bands, over every quantity that is shown
   if (Array.isArray(right)) return Math.max(0, ...right.map((part, i) => worst(part, shown[i])));
   return Math.max(0, ...right.data.map((text, i) => {
-    const error = Math.abs(shown.data[i] - number(text));
+    const error = shown.data[i] === number(text) ? 0 : Math.abs(shown.data[i] - number(text));      // ∞ − ∞ is NaN
     return error === 0 ? 0 : Number.isNaN(error) ? Infinity : error / 2 ** right.float64[i];
   }));
 }

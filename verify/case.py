@@ -136,7 +136,7 @@ class Case:
         return {
             "format": FORMAT, "name": self.name, "method": self.method, "dtype": self.dtype,
             "layout": self.layout._asdict(),
-            "model": {"input_shape": self.model.input_shape, "layers": _record_text(self.model.layers), "loss": self.model.loss},
+            "model": model_text(self.model),
             "hyper": {name: {"StepDecay": value._asdict()} if isinstance(value, StepDecay) else value
                       for name, value in self.hyper._asdict().items()},
             "params": [{name: write(f"params_{l}_{name}", tensor) for name, tensor in layer._asdict().items()}
@@ -169,7 +169,7 @@ class Case:
                    repr(text["format"]))
             expect(text["method"] in METHODS, "case.json: method", f"one of {', '.join(METHODS)}",
                    "the reference has these", repr(text["method"]))
-            model = nets.cnn(text["model"]["input_shape"], _read_records(text["model"]["layers"]), text["model"]["loss"])
+            model = read_model(text["model"])
             hyper = {name: StepDecay(**value["StepDecay"]) if isinstance(value, dict) else value
                      for name, value in text["hyper"].items()}
             params = tuple((nets.Norm if "gamma" in layer else nets.Layer)(**{name: read(file) for name, file in layer.items()})
@@ -235,6 +235,16 @@ def read_json(path: Path) -> Any:
 
 RECORDS = {kind.__name__: kind for kind in (nets.Dense, nets.Act, nets.Conv2d, nets.MaxPool, nets.AvgPool, nets.Flatten,
                                             nets.BatchNorm, nets.Residual)}
+
+
+def model_text(model: nets.Model) -> dict[str, Any]:
+    """A network as a tree of dicts, lists, strings and numbers."""
+    return {"input_shape": model.input_shape, "layers": _record_text(model.layers), "loss": model.loss}
+
+
+def read_model(text: Any) -> nets.Model:
+    """The inverse of `model_text`.  Raises what `nets.cnn` raises, or KeyError and the like, where the tree says something else."""
+    return nets.cnn(text["input_shape"], _read_records(text["layers"]), text["loss"])
 
 
 def _record_text(value: Any) -> Any:

@@ -84,7 +84,8 @@ class Procedure(NamedTuple):
         """Quantity to paper line, in order of computation; last what is handed back as it came."""
         tagged = tagged_names(self.module)[self.function]
         last = list(tagged.values())[-1]
-        return tagged | {name: self.lines.get(name, last) for name in self.shown() if name not in tagged}
+        names = tagged | {name: self.lines.get(name, last) for name in self.shown() if name not in tagged}
+        return {name: tag for name, tag in names.items() if name != "result" or not self.fields()}
 
 
 def check_procedure(name: str, candidate: Callable[..., Any], conventions: tuple[Convention, ...], time_limit: float,
@@ -541,12 +542,13 @@ def _steps_of_cubics(with_r: bool) -> Callable[[], Iterator[Inputs]]:
     return inputs
 
 
-class _Product(NamedTuple):
+class Product(NamedTuple):
     """X ↦ AX by layer, as a function that changes its arithmetic with its matrices."""
 
     A: tuple[Array, ...]
 
     def __call__(self, X: tuple[Array, ...]) -> tuple[Array, ...]:
+        """AX by layer, for X by layer: matrices of as many rows as A has columns."""
         return tuple(A @ X for A, X in zip(self.A, X, strict=True))
 
 
@@ -559,8 +561,8 @@ def _systems() -> Iterator[Inputs]:
         A = tuple(_spd(rng, n, 1) for n, _ in shapes)
         b = tuple(_single(rng.standard_normal(shape)) for shape in shapes)
         M = tuple(_single(rng.random(shape) + 0.5) for shape in shapes) if preconditioned else None
-        yield Inputs(name, (_Product(A), b), {"iterations": iterations, "progress": 0.0, "M": M})
-    G, b = _Product((np.diag(_single(np.logspace(0, 1, 16))),)), (_single(rng.standard_normal((16, 1))),)
+        yield Inputs(name, (Product(A), b), {"iterations": iterations, "progress": 0.0, "M": M})
+    G, b = Product((np.diag(_single(np.logspace(0, 1, 16))),)), (_single(rng.standard_normal((16, 1))),)
     for after, progress in ((11, 0.06), (12, 0.02)):
         yield Inputs(f"an early end after {after}", (G, b), {"iterations": 20, "progress": progress, "M": None})
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stepgauge.arrays import map_arrays
-from stepgauge.reference import METHODS
-from stepgauge.reference.parts import cubic, damping, quasi_newton
+from stepgauge.nets import single
+from stepgauge.reference import METHODS, grouped_newton
+from stepgauge.reference.parts import cubic, damping, levenberg_marquardt, quasi_newton
 from stepgauge.verify.adapters import reference as adapter
 from stepgauge.verify.cli import main
 from stepgauge.verify.conventions import CONVENTIONS
 from stepgauge.verify.procedures import PROCEDURES
 from stepgauge.verify.source import instrument
 from stepgauge.verify.vectors import build
-from stepgauge.verify.vectors.format import DATA
+from stepgauge.verify.vectors.format import DATA, value_of
 from stepgauge.verify.vectors.replay import ANSWERS, load, replay, replay_answers
 
 ROOT = Path(__file__).parents[2]
@@ -210,6 +211,58 @@ def test_what_is_no_subject_or_candidate_is_refused():
         replay("adam", 3)
 
 
+# What procedures take and give --------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("instead", "verdict"), [("-inf", "PASS"), ("inf", "FAIL"), ("nan", "FAIL"), ("-0x1p+1023", "FAIL")])
+def test_an_infinite_result_must_be_that_infinity(instead, verdict):
+    def ratio(f, f_p, foretold):
+        rho = levenberg_marquardt.reduction_ratio(f, f_p, foretold)
+        return rho if np.isfinite(rho) else np.asarray(value_of(instead))
+    found = replay("levenberg_marquardt.reduction_ratio", ratio)
+    assert found.verdict == verdict
+    assert [outcome.verdict for outcome in found.outcomes if "infinit" in outcome.id] == [verdict]
+
+
+def test_an_infinity_in_a_file_of_answers_is_a_string(tmp_path):
+    subject = "levenberg_marquardt.reduction_ratio"
+    rho = {vector["id"]: {"result": {"shape": [], "data": vector["expected"]["result"]["data"]}}
+           for vector in load(subject)["vectors"] if vector["result"] == "valid"}
+    assert {"data": ["-inf"], "shape": []} in [answer["result"] for answer in rho.values()]
+    text = json.dumps({"format": ANSWERS, "subject": subject, "dtype": "float64", "answers": rho})
+    (tmp_path / "a.json").write_text(text)
+    assert replay_answers(subject, tmp_path / "a.json").verdict == "PASS"
+    (tmp_path / "a.json").write_text(text.replace('"-inf"', "-Infinity"))
+    with pytest.raises(ValueError, match=r"a\.json: expected JSON because other languages read it too, got -Infinity"):
+        replay_answers(subject, tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(("order", "verdict"), [(lambda h, v: (h, v), "PASS"), (lambda h, v: [*h, *v], "PASS"),
+                                                (lambda h, v: (v, h), "FAIL"), (lambda h, v: (h, v[1:]), "FAIL")])
+def test_lists_of_lists_are_compared_one_after_the_other(order, verdict):
+    assert replay("single.forward", lambda *given: order(*single.forward(*given))).verdict == verdict
+
+
+def test_networks_records_and_products_reach_the_candidate_as_they_are():
+    seen = {}
+    for subject in ("curvature.ggn", "grouped_newton.schedule", "conjugate_gradient.conjugate_gradient"):
+        procedure = PROCEDURES[subject]
+
+        def candidate(*given, procedure=procedure, subject=subject, **named):
+            seen.setdefault(subject, []).append(given)
+            return getattr(procedure.module, procedure.function)(*given, **named)
+        assert replay(subject, candidate).ok
+        there = [inputs.args for inputs in procedure.inputs() if build.slug(inputs.name) in
+                 {vector["id"].split("/")[1] for vector in load(subject)["vectors"]}]
+        assert repr(seen[subject]) == repr(there)
+
+
+def test_a_record_that_no_procedure_takes_is_refused(tmp_path):
+    text = (DATA / "grouped_newton.schedule.json").read_text()
+    (tmp_path / "grouped_newton.schedule.json").write_text(text.replace('"p_sch"', '"patience"'))
+    with pytest.raises(ValueError, match="arguments: expected records that procedures take because they are made anew, got"):
+        replay("grouped_newton.schedule", grouped_newton.schedule, folder=tmp_path)
+
+
 # Bad input ----------------------------------------------------------------------------------------------------------------
 
 def test_invalid_vectors_count_where_they_are_asked_for():
@@ -285,7 +338,7 @@ def test_malformed_files_of_answers_are_refused(judged, tree):
 def test_the_command_replays(capsys):
     assert main(["vectors", "replay", "adam", "examples/wrong_adam.py:candidate"]) == 1
     page = capsys.readouterr().out
-    assert "FAIL  adam, vectors 1.0.0, float64" in page
+    assert f"FAIL  adam, vectors {build.VERSION}, float64" in page
     assert "step 1, v[0], entry" in page
     assert main(["vectors", "replay", "adam", "examples/wrong_adam.py:candidate", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "FAIL"
@@ -293,7 +346,7 @@ def test_the_command_replays(capsys):
 
 def test_the_command_exports_and_verifies(capsys, tmp_path):
     assert main(["vectors", "export", str(tmp_path), "--subject", "tensors.vec"]) == 0
-    assert "1 files of vectors, 1.0.0" in capsys.readouterr().out
+    assert f"1 files of vectors, {build.VERSION}" in capsys.readouterr().out
     assert main(["vectors", "verify", str(tmp_path)]) == 0
     (tmp_path / "tensors.vec.json").write_text("{}")
     assert main(["vectors", "verify", str(tmp_path)]) == 1

@@ -10,7 +10,6 @@ import pytest
 from stepgauge.reference import METHODS
 from stepgauge.verify.adapters import reference as adapter
 from stepgauge.verify.procedures import PROCEDURES
-from stepgauge.verify.vectors.build import SUBJECTS
 from stepgauge.verify.vectors.replay import replay
 
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).parents[1] / "planted" / "test_planted.py")
@@ -18,19 +17,21 @@ planted = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(planted)
 
 ELSEWHERE = ("penalty", "decay", "𝒟γ", "over positions", "tape", "heavy ball damped", "second pass", "λ_G in the action of A",
-             "λ_A damps the pair of G")
+             "λ_A damps the pair of G", "without pairs", "before and after exchanged", "f(θ) for f(θ + p)", "ρ = ε boosts",
+             "has faded")
 LINES_ELSEWHERE = {("stepgauge.reference.kbfgs", "R§2.4"), ("stepgauge.reference.kbfgs", "R§3.4.3"),
                    ("stepgauge.reference.kfac", "R§3.7.2")}
 """What is left to other cases of the judge: options, batch normalisation, convolutions (λ_A and λ_G differ there alone), tapes
-that are handed in."""
+that are handed in, no pairs at all; losses that are handed to `reduction_ratio`, not computed by it. ρ = ε, since ε is rounded in a
+band, and conjugate gradients beyond convergence, have no vectors that tell."""
 
 
 def subjects(slip):
-    """The methods and procedures among whose paper lines the slip's line is."""
+    """The methods and procedures among whose paper lines the slip's line is, or the procedure that it names."""
     yield from (name for name, method in METHODS.items() if method.step.__module__ == slip.module
                 and slip.at in " ".join(method.LINES.values()).split())
-    yield from (name for name, procedure in PROCEDURES.items() if procedure.module.__name__ == slip.module and name in SUBJECTS
-                and slip.at in " ".join(procedure.names().values()).split())
+    yield from (name for name, procedure in PROCEDURES.items() if procedure.module.__name__ == slip.module
+                and slip.at in (procedure.function, *" ".join(procedure.names().values()).split()))
 
 
 def slipped(slip):

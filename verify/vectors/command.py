@@ -14,8 +14,9 @@ from rich.table import Table
 from ...arrays.errors import expect
 from ..progress import progress
 from . import build
+from .evaluate import arrays, tells
 from .format import DATA, FORMAT, parse, read, read_text
-from .replay import Replay, arrays, replay, replay_answers, tells
+from .replay import Replay, replay, replay_answers
 
 
 def export(folder: Path, subjects: list[str]) -> int:

@@ -25,9 +25,9 @@ from ..bands import BITS, Banded, Bands, Paths, every_path
 from ..case import Case, flat
 from ..equivalents import WIDER
 from ..procedures import Inputs, Procedure
-from ..replay import PAPER, ROOM, Convention, hull, started
+from ..replay import INFORMATIVE, PAPER, ROOM, Convention, hull, started
 from ..source import instrument
-from .format import EXACT, UNBOUNDED, number
+from .format import EXACT, UNBOUNDED, number, value_of
 
 MORE_BITS = 260
 """The precision of the second computation."""
@@ -129,32 +129,35 @@ def _called(procedure: Procedure, inputs: Inputs, space: Bands) -> Found:
 
 
 def traced(procedure: Procedure, args: Any, kwargs: Any, lift: Any) -> Found:
-    """Every tagged quantity of one call in order of computation, and what is handed back, each through `lift`."""
+    """Every tagged quantity of one call in order of computation, and what is handed back, each through `lift`.
+
+    Taken when the call has ended: lists that it fills are full then.
+    """
     found: Found = {}
 
     def stop(tag: str, function: str, name: Any, value: Any) -> Any:
-        if function == procedure.function and name in procedure.names():
-            found[name] = list(map(lift, value)) if isinstance(value, tuple) else lift(value)
+        if function == procedure.function:
+            found.update(zip(name, value, strict=True) if isinstance(name, tuple) else {name: value})
         return value
 
     source = instrument(procedure.module, stop, {})
     source |= dict(procedure.on_bands)
     result = source[procedure.function](*args, **kwargs)
-    for name in procedure.fields():
-        stop("", procedure.function, name, getattr(result, name))
-    return {name: found[name] for name in procedure.names() if name in found}
+    found |= {name: getattr(result, name) if procedure.fields() else result for name in procedure.shown()}
+    return {name: list(map(lift, flat(found[name]))) if isinstance(found[name], list | tuple) else lift(found[name])
+            for name in procedure.names() if name in found}
 
 
 def _rational(procedure: Procedure, inputs: Inputs) -> dict[str, list[str]]:
     """The quantities that are quotients of integers with texts of at most `DIGITS` characters; of small arguments only."""
     if procedure.on_bands or size(inputs.args) > SMALL:
         return {}
-    args, kwargs = cast((inputs.args, {name: Fraction(x) if isinstance(x, float) else x for name, x in inputs.kwargs.items()}),
-                        "fraction")
-    args = tuple(Fraction(x) if isinstance(x, float) else x for x in args)
+    given = (inputs.args, {name: Fraction(x) if isinstance(x, float) else x for name, x in inputs.kwargs.items()})
     try:
+        args, kwargs = cast(given, "fraction")
+        args = tuple(Fraction(x) if isinstance(x, float) else x for x in args)
         found = traced(procedure, args, kwargs, lambda value: value)
-    except ArithmeticError:                                      # a root
+    except (ArithmeticError, ValueError):                        # a root; an infinity, or nan
         return {}
     texts = {name: [str(Fraction(x)) for x in np.asarray(value, dtype=object).reshape(-1)]
              for name, value in found.items() if not isinstance(value, list)}
@@ -249,6 +252,10 @@ def _entry(name: str, value: Any, again: Any, banded: list[tuple[Any, float]]) -
     What does not round alike at both precisions is the noise of a sum that should be 0, far below the band: 0.
     """
     x = nearest(again)
+    if math.isinf(x):
+        expect({x} == set(map(nearest, (value, *(v for v, _ in banded)))), name, "infinity in every arithmetic",
+               "it is written down once and for all", banded)
+        return x, EXACT, EXACT
     if nearest(value) != x:
         expect(abs(nearest(value)) + abs(x) <= banded[0][1] * 2.0**-60, name, "one number at both precisions",
                "it is written down once and for all", (nearest(value), x))
@@ -269,7 +276,29 @@ def exponent(band: float) -> int:
     return math.frexp(wider)[1] if math.isfinite(wider) else UNBOUNDED
 
 
+def arrays(vector: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every array that a vector expects, with its bands."""
+    for quantities in vector.get("steps", [vector.get("expected", {})]):
+        for value in quantities.values():
+            yield from value if isinstance(value, list) else [value]
+
+
+def bands(part: dict[str, Any], dtype: str) -> Any:
+    """2ᵏ for every entry of an array."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(1.0, np.array(part[dtype], dtype=np.int64))
+
+
+def tells(part: dict[str, Any], dtype: str) -> bool:
+    """Is some band narrow enough to tell right from wrong: at most 1 % of the largest finite entry, or 0 where all of those are?"""
+    scale = max((abs(x) for x in map(value_of, part["data"]) if math.isfinite(x)), default=0.0)
+    band = bands(part, dtype)
+    return bool((band <= INFORMATIVE * scale).any()) and (scale > 0 or not band.any())
+
+
 def nearest(x: Any) -> float:
-    """A ball's midpoint, rounded once to the nearest float."""
+    """A ball's midpoint, rounded once to the nearest float; an infinity as it is."""
+    if not x.is_finite():
+        return float(x)
     mantissa, power = (int(part) for part in x.mid().man_exp())
     return float(Fraction(mantissa) * Fraction(2) ** power)

@@ -22,14 +22,16 @@ from rich.text import Text
 
 from ...arrays import cast
 from ...arrays.errors import expect
-from ...nets import Layer
-from ..case import Case, flat
-from ..procedures import PROCEDURES, kept, named
+from ...nets import Layer, Model
+from ...reference import grouped_newton
+from ..case import Case, flat, read_model
+from ..procedures import PROCEDURES, Product, kept, named
 from ..progress import progress
-from ..replay import GREY, INFORMATIVE
+from ..replay import GREY
 from ..report import COLOURS, ORDER
 from ..runner import Endless, Misbehaved, produced, run
 from . import build
+from .evaluate import bands, tells
 from .format import DATA, decode, parse, read, read_text, value_of
 
 Array = Any
@@ -237,7 +239,7 @@ def _answer(subject: str, kind: str, vector: dict[str, Any], candidate: Callable
         case = Case.from_described(decode(vector["case"]), lambda array: array).in_dtype(dtype)
         return run(candidate, case, time_limit)
     procedure = PROCEDURES[subject]
-    arguments = {name: _layers(decode(value)) for name, value in vector["arguments"].items()}
+    arguments = {name: _argument(decode(value)) for name, value in vector["arguments"].items()}
     args, kwargs = cast(build.call(getattr(procedure.module, procedure.function), arguments), dtype)
 
     def work() -> Iterator[Any]:
@@ -249,11 +251,22 @@ def _answer(subject: str, kind: str, vector: dict[str, Any], candidate: Callable
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _layers(tree: Any) -> Any:
-    """{"W", "b"} as a Layer, wherever it stands, and lists as tuples."""
-    if isinstance(tree, dict):
-        return Layer(**tree)
-    return tuple(map(_layers, tree)) if isinstance(tree, list) else tree
+RECORDS = {frozenset(record._fields): record for record in (Layer, grouped_newton.State, grouped_newton.Hyper, Product)}
+
+
+def _argument(tree: Any) -> Any:
+    """A network, or the record that has these fields, wherever it stands; lists as tuples.
+
+    Raises   ValueError for other fields.
+    """
+    if isinstance(tree, list):
+        return tuple(map(_argument, tree))
+    if not isinstance(tree, dict):
+        return tree
+    if set(tree) == set(Model._fields):
+        return read_model(tree)
+    expect(frozenset(tree) in RECORDS, "arguments", "records that procedures take", "they are made anew", sorted(tree))
+    return RECORDS[frozenset(tree)](**{name: _argument(branch) for name, branch in tree.items()})
 
 
 def compared(tree: dict[str, Any], answers: dict[str, Any], dtype: str) -> Replay:
@@ -313,26 +326,6 @@ def _against(vector: dict[str, Any], answer: Any, dtype: str) -> dict[str, Any]:
 
 def _listed(value: Any) -> list[Any]:
     return flat(value) if isinstance(value, list) else [value]
-
-
-def arrays(vector: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every array that a vector expects, with its bands."""
-    for quantities in vector.get("steps", [vector.get("expected", {})]):
-        for value in quantities.values():
-            yield from value if isinstance(value, list) else [value]
-
-
-def bands(part: dict[str, Any], dtype: str) -> Array:
-    """2ᵏ for every entry of an array."""
-    with np.errstate(over="ignore"):
-        return np.ldexp(1.0, np.array(part[dtype], dtype=np.int64))
-
-
-def tells(part: dict[str, Any], dtype: str) -> bool:
-    """Is some band narrow enough to tell a right entry from a wrong one: at most 1 % of the largest entry, or 0 where all are?"""
-    scale = max((abs(value_of(entry)) for entry in part["data"]), default=0.0)
-    band = bands(part, dtype)
-    return bool((band <= INFORMATIVE * scale).any()) and (scale > 0 or not band.any())
 
 
 def _worst_entry(part: dict[str, Any], value: Array, dtype: str, place: str) -> dict[str, Any]:
