@@ -524,8 +524,7 @@ def _cubics() -> Iterator[Inputs]:
         d = np.exp(rng.uniform(-1, 1, n))
         if kind == "zeros in d":
             d, H = np.where(np.arange(n) % 2 == 1, 0.0, d), A @ A.T + np.eye(n)
-        H = _single(H)
-        yield Inputs(f"{kind}, S = {n}", (_single(rng.standard_normal(n)), (H + H.T) / 2, _single(d), (0.5, 2.0, 8.0)[i % 3]), {})
+        yield Inputs(f"{kind}, S = {n}", (_single(rng.standard_normal(n)), _single(H), _single(d), (0.5, 2.0, 8.0)[i % 3]), {})
     g, H, d = _single(rng.standard_normal(3)), _spd(rng, 3, 0), np.ones(3)
     scale = np.array([2.0**-10, 1.0, 2.0**12])
     yield Inputs("badly scaled", (g * scale, H * scale[:, None] * scale, d * scale, 1.0), {})

@@ -128,7 +128,7 @@ def compare(step: int, name: str, index: int, tag: str, observed: np.ndarray, va
     band = ROOM * value.e + np.where((value.e > 0) | (expected != 0), 8 * value.space.smallest, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(error == 0, 0, np.where(np.isfinite(band), error / band, np.where(finite, 0, np.inf)))
-    scale = float(np.abs(expected).max(initial=0))
+    scale = float(np.abs(expected).max())
     beyond = ratio > 1
     worst = float(error[beyond if beyond.any() else ...].max())
     told = scale if moved_from is None else float(np.abs(expected - moved_from.v.astype(np.float64)).max())

@@ -123,10 +123,10 @@ def test_numbers_are_written_in_their_shortest_form():
 
 def test_trees_come_back():
     rng = np.random.default_rng(5)
-    tree = {"x": rng.standard_normal((2, 3)), "n": 4, "empty": np.zeros((3, 0)), "labels": np.array([1, 0]), "name": "tanh",
-            "list": [1.5, None, True, {"a": np.float64(2.5)}]}
+    tree = {"x": rng.standard_normal((2, 3)), "n": 4, "empty": np.zeros((3, 0)), "labels": np.array([1, 0]), "one": np.array(0.5),
+            "name": "tanh", "list": [1.5, None, True, {"a": np.float64(2.5)}]}
     back = vectors.decode(json.loads(json.dumps(vectors.encode(tree))))
-    for name in ("x", "empty", "labels"):
+    for name in ("x", "empty", "labels", "one"):
         assert (back[name].dtype, back[name].shape) == (tree[name].dtype, tree[name].shape)
         assert np.array_equal(back.pop(name), tree.pop(name))
     assert back == tree
