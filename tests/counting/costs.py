@@ -167,8 +167,11 @@ def layer(name, **sizes):
         models = mlp((1, sizes["d_i"], sizes["d_o"])), mlp((1, sizes["d_i"]))
     else:
         models = (cnn(sizes["P"], sizes["Δ"], channels) for channels in ((sizes["J"], sizes["I"]), (sizes["J"],)))
-    whole = {"return_value": [slice(None)]}                   # how images are cut into blocks changes no count
-    with mock.patch.object(windows, "blocks", **whole):
+    def places(shape, window):                                # where entries of patches come from costs memory here, and no count
+        return range(math.prod(window.positions(*shape[:2])) * (shape[2] * math.prod(window.size) + 1))
+
+    whole = {"return_value": [slice(None)]}                   # nor does how images are cut into blocks
+    with mock.patch.object(windows, "blocks", **whole), mock.patch.object(windows, "_sources", places):
         longer, shorter = (count(name, model, sizes["m"], **more) for model in models)
     return {column: longer[i][column] - shorter[i][column] for i in range(2) for column in longer[i]}
 

@@ -133,6 +133,7 @@ def test_a_wrong_table_of_convolutions_would_be_noticed(monkeypatch, name, colum
 @pytest.mark.parametrize(("variable", "power"), [("m", 0.1), ("Δ", -0.1), ("T", 0.1)])
 def test_a_fit_of_a_convolution_tells_neighbouring_exponents_apart(monkeypatch, variable, power):
     honest = costs.layer
+    costs.polynomials(KBFGS)                                  # from honest counts, and kept
     monkeypatch.setattr(costs, "layer", lambda name, **sizes: {"pass": honest(name, **sizes)["pass"] * sizes[variable] ** power})
     powers = (1, 1, 1, 1, 1, -1)
     fit = dict(zip(costs.METHODS[KBFGS].variables, costs.fitted.__wrapped__(KBFGS, "pass", powers).exponents, strict=True))
