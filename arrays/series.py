@@ -365,8 +365,7 @@ def _convolution(x: Any, y: Any, k: int, product: Callable[[Array, Array], Array
 
 def _integral(a: Any, w: Any, k: int) -> Any:
     """(1/k) Σ_{j=1..k} j a_j w_{k−j}: the k-th coefficient of ∫ w dx, a_j those of x from the first on."""
-    total = _sum(a[j - 1] * w[k - j] * j if j > 1 else a[0] * w[k - 1]
-                 for j in range(1, k + 1) if a[j - 1] is not None and w[k - j] is not None)
+    total = _sum(j * (a[j - 1] * w[k - j]) for j in range(1, k + 1) if a[j - 1] is not None and w[k - j] is not None)
     return total if total is None or k == 1 else total / k
 
 

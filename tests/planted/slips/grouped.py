@@ -18,7 +18,7 @@ SLIPS = {
             ("Series.__truediv__", "x[k - 1], _convolution((None, *y), q, k)", "x[k - 1], None",
              "a quotient with a constant divisor"),
             ("_integral", "total / k", "total", "the 1/k of an integral"),
-            ("_integral", "a[j - 1] * w[k - j] * j", "a[j - 1] * w[k - j]", "the j of a derivative"),
+            ("_integral", "j * (a[j - 1] * w[k - j])", "a[j - 1] * w[k - j]", "the j of a derivative"),
             ("SeriesSpace.tanh", "_minus(None, _convolution(y, y, k))", "_convolution(y, y, k)", "tanh′ = 1 + y²"),
             ("SeriesSpace.logistic", "_minus(y[k], _convolution(y, y, k))", "y[k]", "the logistic slope is taken for y"),
             ("SeriesSpace._softmax", "_minus(a[k - 1], None if l[k] is None else l[k][..., None])", "a[k - 1]",
