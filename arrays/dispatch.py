@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import array_api_compat
+import array_api_compat.numpy
 import flint
 import mpmath
 import numpy as np
@@ -57,8 +58,8 @@ def _spaces(array: Any) -> Iterator[Any]:
                                 f"hide their arithmetic, got an entry of {entry.__name__}")
     elif hasattr(kind, "__stepgauge_namespace__"):
         yield array.__stepgauge_namespace__()
-    elif isinstance(array, np.generic):
-        yield _float_space(array_api_compat.array_namespace(np.asarray(array)), array.dtype, "cpu")
+    elif kind is np.ndarray or isinstance(array, np.generic):
+        yield _float_space(array_api_compat.numpy, array.dtype, "cpu")
     elif array_api_compat.is_array_api_obj(array):
         yield _float_space(array_api_compat.array_namespace(array), array.dtype, array_api_compat.device(array))
     else:
@@ -66,10 +67,10 @@ def _spaces(array: Any) -> Iterator[Any]:
 
 
 def _float_space(library: Any, dtype: Any, device: Any) -> Floats:
-    if dtype not in (library.float32, library.float64):
-        raise TypeError(f"arrays: expected float32 or float64 because other types lose what is computed, got {dtype}")
     key = library, dtype, str(device)    # CuPy's devices cannot be hashed
     if key not in _FLOATS:
+        if dtype not in (library.float32, library.float64):
+            raise TypeError(f"arrays: expected float32 or float64 because other types lose what is computed, got {dtype}")
         _FLOATS[key] = Floats(library, dtype, device)
     return _FLOATS[key]
 

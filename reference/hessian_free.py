@@ -21,7 +21,7 @@ from .parts import levenberg_marquardt as lm
 from .parts.conjugate_gradient import conjugate_gradient
 from .parts.curvature import examples, ggn_product, squared_gradients
 from .parts.descent import learning_rate
-from .parts.kronecker import each, inner, join, joined, joined_gradient, split
+from .parts.kronecker import each, inner, joined, joined_gradient, split
 
 Array = Any
 
@@ -106,13 +106,14 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     p = conjugate_gradient(lambda X: each(lambda BX, X: BX + lam * X, B(X), X), each(lambda D: -D, grad),
                            iterations=hyper.iterations, progress=hyper.progress, M=M).x                              # R23.5
 
-    f, f_p = lm.here_and_ahead(model, params, tape, batch, p, hyper.eta)                                             # R(5.5)
+    theta = joined(params)
+    f, f_p = lm.here_and_ahead(model, params, theta, tape, batch, p, hyper.eta)                                      # R(5.5)
     pBp = inner(p, B(p))                                                                                             # R(5.5)
     foretold = -inner(grad, p) - pBp / 2                                                                             # R(5.5)
     rho = lm.reduction_ratio(f, f_p, foretold)                                                                       # R(5.5)
     lam_LM = lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.boost, drop=hyper.drop)                # R23.6
     taken = hyper.accept is None or bool(rho >= xp.const(hyper.accept))                                              # R§5.6
-    W = each(lambda layer, p: join(layer) + alpha * p if taken else join(layer), params, p)                          # R23.7
+    W = each(lambda W, p: W + alpha * p, theta, p) if taken else theta                                               # R23.7
     return split(params, W), State(k, lam_LM), Trace(grad, p, foretold, rho, lam_LM, W)
 
 

@@ -21,7 +21,7 @@ from ..nets.jacobian import grams, products, transposed_products
 from .parts import levenberg_marquardt as lm
 from .parts.curvature import KINDS, examples, rows
 from .parts.descent import learning_rate
-from .parts.kronecker import damped, each, inner, join, joined_gradient, split
+from .parts.kronecker import damped, each, inner, joined, joined_gradient, split
 
 Array = Any
 Blocks = tuple[Array, ...]
@@ -129,13 +129,14 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     d_l = [d[block] for block, layers in enumerate(blocks) for _ in layers]
     p = each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, d_l))                            # R23.5 R(5.6)
 
-    f, f_p = lm.here_and_ahead(model, params, tape, batch, p, hyper.eta)                                             # R(5.5)
-    pBp = sum(xp.sum(Jp * Jp) for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)       # R(5.5)
+    theta = joined(params)
+    f, f_p = lm.here_and_ahead(model, params, theta, tape, batch, p, hyper.eta)                                      # R(5.5)
+    pBp = sum(xp.sum(Jp * Jp) for Jp in over(blocks, products(J, p))) / N2 + lm.penalty(p, hyper.eta)                # R(5.5)
     foretold = -inner(grad, p) - pBp / 2                                                                             # R(5.5)
     rho = lm.reduction_ratio(f, f_p, foretold)                                                                       # R(5.5)
     lam_LM = lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.boost, drop=hyper.drop)                # R23.6
     taken = hyper.accept is None or bool(rho >= xp.const(hyper.accept))                                              # R§5.6
-    W = each(lambda layer, p: join(layer) + alpha * p if taken else join(layer), params, p)                          # R23.7
+    W = each(lambda W, p: W + alpha * p, theta, p) if taken else theta                                               # R23.7
     return split(params, W), State(k, lam_LM), Trace(grad, D, Jg, d, p, foretold, rho, lam_LM, W)
 
 

@@ -153,12 +153,12 @@ _OTHER_ORDER = "xp.reshape(xp.permute_dims(xp.reshape({0}, ({1}, -1)), (1, 0)), 
 
 _FORETOLD = (
     Convention("ρ judges the step that is taken, θ + αp", {
-        "f, f_p": "lm.here_and_ahead(model, params, tape, batch, each(lambda p: alpha * p, p), hyper.eta)",
+        "f, f_p": "lm.here_and_ahead(model, params, theta, tape, batch, each(lambda p: alpha * p, p), hyper.eta)",
         "foretold": "-alpha * inner(grad, p) - alpha**2 * pBp / 2"}),
     Convention("the quadratic model in ρ's denominator contains the damping", legitimate=False,
                rewrites={"foretold": "-inner(grad, p) - (pBp + lam * inner(p, p)) / 2"}),
     Convention("ρ compares f on S₂, not on S₁", legitimate=False, rewrites={
-        "f, f_p": "(lambda S: lm.here_and_ahead(model, params, nets.forward(model, params, S.x), S, p, hyper.eta))"
+        "f, f_p": "(lambda S: lm.here_and_ahead(model, params, theta, nets.forward(model, params, S.x), S, p, hyper.eta))"
                   "(batch if batch.curvature is None else batch.curvature if isinstance(batch.curvature, nets.Batch) "
                   "else nets.Batch(batch.x[batch.curvature], batch.y[batch.curvature]))"}),
     Convention("λ without τ", {"lam": "state.lam_LM + xp.const(hyper.eta)"}, legitimate=False),
@@ -169,8 +169,8 @@ _FORETOLD = (
                legitimate=False),
     Convention("the curvature is taken from all of S₁, not from S₂", legitimate=False,
                rewrites={"S_2": "examples(model, params, tape, batch._replace(curvature=None))"}),
-    Convention("the step ascends: p = G⁻¹g", {"W": "each(lambda layer, p: join(layer) - alpha * p, params, p)"}, legitimate=False),
-    Convention("the learning rate is left out: θ + p", {"W": "each(lambda layer, p: join(layer) + p, params, p)"},
+    Convention("the step ascends: p = G⁻¹g", {"W": "each(lambda W, p: W - alpha * p, theta, p)"}, legitimate=False),
+    Convention("the learning rate is left out: θ + p", {"W": "each(lambda W, p: W + p, theta, p)"},
                legitimate=False),
 )
 
@@ -210,14 +210,14 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
             "J": "nets.jacobian.jacobian(model, params, S_2.tape)",
             "D": f"each(lambda JJ: damped(JJ @ {_H} / N2, lam), over(blocks, grams(J)))",
             "p": f"each(lambda g, Jd: (Jd / N2 - g) / lam, grad, transposed_products(J, [{_H} @ d_ for d_ in d_l]))",
-            "pBp": f"sum(Jp @ ({_H} @ Jp) for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
+            "pBp": f"sum(Jp @ ({_H} @ Jp) for Jp in over(blocks, products(J, p))) / N2 + lm.penalty(p, hyper.eta)"}),
         Convention("D = λH⁻¹ + (1/N₂) JJᵀ where H is invertible (R (5.6))", {
             "J": "rows(model, params, S_2, hyper.B) if model.loss == 'softmax_ce' else "
                  "nets.jacobian.jacobian(model, params, S_2.tape)",
             "D": f"each(lambda JJ: lam * xp.inv({_H}) + JJ / N2 if model.loss != 'softmax_ce' else damped(JJ / N2, lam), "
                  "over(blocks, grams(J)))",
             "pBp": f"sum(xp.sum(Jp * Jp) if model.loss == 'softmax_ce' else Jp @ ({_H} @ Jp) "
-                   "for Jp in over(blocks, products(J, p))) / N2 + xp.const(hyper.eta) * inner(p, p)"}),
+                   "for Jp in over(blocks, products(J, p))) / N2 + lm.penalty(p, hyper.eta)"}),
         Convention("the Hessian of the binary cross entropy is diag(σ) (R 1.2.2, ERR-2)", legitimate=False, rewrites={
             "J": "nets.jacobian.jacobian(model, params, S_2.tape, xp.sqrt(xp.logistic(S_2.tape.output))[:, :, None] "
                  "* xp.eye(S_2.tape.output.shape[1])) if model.loss == 'bce' else rows(model, params, S_2, hyper.B)"}),

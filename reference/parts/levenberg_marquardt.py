@@ -16,18 +16,22 @@ from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number, checked
 from ...arrays.errors import expect
-from .kronecker import each, inner, join, joined, split
+from .kronecker import each, inner, split
 
 
-def here_and_ahead(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch, p: Any, eta: Any) -> tuple[Any, Any]:
-    """f(θ) and f(θ + p) over the whole batch; tape: of the batch at θ; p by layer, like W̄."""
-    W, W_p = joined(params), each(lambda layer, p: join(layer) + p, params, p)
-    ahead = nets.forward(model, split(params, W_p), batch.x).output                           # R(5.5)
+def here_and_ahead(model: nets.Model, params: Any, theta: Any, tape: nets.Tape, batch: nets.Batch, p: Any,
+                   eta: Any) -> tuple[Any, Any]:
+    """f(θ) and f(θ + p) over the whole batch; theta: params by layer as W̄, p like it; tape: of the batch at θ."""
+    theta_p = each(lambda W, p: W + p, theta, p)
+    ahead = nets.forward(model, split(params, theta_p), batch.x).output                       # R(5.5)
     f, f_p = (nets.mean_loss(model, output, batch.y) for output in (tape.output, ahead))      # R(5.5)
-    if eta == 0:
-        return f, f_p
-    half = namespace(f).const(eta) / 2
-    return f + half * inner(W, W), f_p + half * inner(W_p, W_p)
+    return f + penalty(theta, eta) / 2, f_p + penalty(theta_p, eta) / 2
+
+
+def penalty(X: Any, eta: Any) -> Any:
+    """η ‖X‖², for X by layer."""
+    xp = namespace(*X)
+    return xp.const(eta) * inner(X, X) if eta != 0 else xp.const(0)
 
 
 def reduction_ratio(f: Any, f_p: Any, foretold: Any) -> Any:

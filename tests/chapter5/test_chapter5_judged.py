@@ -50,7 +50,7 @@ def test_parameters_alone_decide(method):
     report = verify.check(method, candidate(method, hide=everything), ["labels", "probabilities", "penalty", "images"])
     assert report.ok, str(report)
     case, = cases(method, ["plain"])
-    longer = {"W": "each(lambda layer, p: join(layer) + 1.001 * alpha * p, params, p)"}
+    longer = {"W": "each(lambda W, p: W + 1.001 * alpha * p, theta, p)"}
     lines = replay(case, run(candidate(method, longer, hide=everything), case, 60))
     assert worst(lines) == "FAIL"
 
