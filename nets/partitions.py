@@ -100,7 +100,7 @@ def labels(params: Any, partition: Partition) -> tuple[Array, ...]:
                lambda subset=subset: f"{subset.dtype} of shape {subset.shape}")
         expect(((subset >= 0) & (subset < P)).all(), f"partition[{s}]", f"numbers from 0 to {P - 1}", f"there are {P} parameters",
                lambda subset=subset: f"{subset.min()} to {subset.max()}")
-        expect((label[subset] < 0).all() and np.unique(subset).size == subset.size, f"partition[{s}]",
+        expect((label[subset] < 0).all() and np.diff(np.sort(subset)).all(), f"partition[{s}]",
                "parameters that are in no other subset, each once", "subsets of a partition do not overlap",
                lambda subset=subset: f"parameter {_repeated(label, subset)} again")
         label[subset] = s

@@ -172,23 +172,26 @@ def norm_gradient(g: Array, x_h: Array) -> Norm:
     return Norm(xp.sum(g * x_h, axis=0) / N, xp.sum(g, axis=0) / N)
 
 
+def gradients(params: Any, g: Any, a: Any) -> tuple[Layer | Norm, ...]:
+    """The gradient of the mean loss, like params, from g and a of every trainable layer."""
+    return tuple(map(_gradient, params, g, a))
+
+
 def _gradient(layer: Layer | Norm, g: Array, a: Array) -> Layer | Norm:
-    """The gradient of the mean loss in the parameters of one layer."""
     if isinstance(layer, Norm):
         return norm_gradient(g, a)
     D = weight_gradient(g, a)
     return Layer(namespace(D).reshape(D[:, :-1], layer.W.shape), D[:, -1])
 
 
-def backward(model: Model, params: Any, tape: Tape, y: Array, wanted: Wanted = _all) -> Back:
+def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
 
-    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: see `pre_gradients`.
+    Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
     Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
     """
-    g = pre_gradients(model, params, tape, y, wanted)
-    grad = tuple(_gradient(layer, g_l, a_l) for layer, g_l, a_l in zip(params, g, tape.a, strict=True))
-    return Back(mean_loss(model, tape.output, y), g, grad)
+    g = pre_gradients(model, params, tape, y)
+    return Back(mean_loss(model, tape.output, y), g, gradients(params, g, tape.a))
 
 
 def mean_loss(model: Model, output: Array, y: Array) -> Array:

@@ -21,11 +21,11 @@ from .records import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, w
 from .windows import (
     avg_pool,
     avg_pool_adjoint,
-    max_pool,
     max_pool_adjoint,
     max_pool_tangent,
     patches,
     patches_adjoint,
+    running_maxima,
 )
 
 Array = Any
@@ -129,19 +129,22 @@ def _act_tangent(record: Act, z_1: Array, layer: None, layer_1: None, a: None, z
     return ACTIVATIONS[record.name].d_phi(z) * z_1                                    # R(5.11)
 
 
-def _max_pool(record: MaxPool, z: Array, *_: None) -> tuple[Array, None, Array]:
-    return max_pool(z, window(record)), None, z
+def _max_pool(record: MaxPool, z: Array, *_: None) -> tuple[Array, None, tuple[Array, ...]]:
+    maxima = running_maxima(z, window(record))
+    return maxima[-1], None, (z, *maxima)
 
 
-def _max_pool_back(record: MaxPool, Dz: Array, layer: None, a: None, z: Array, fixed: bool) -> Array:
-    rows = Dz.shape[0] // z.shape[0]
+def _max_pool_back(record: MaxPool, Dz: Array, layer: None, a: None, kept: tuple[Array, ...], fixed: bool) -> Array:
+    xp, rows = namespace(Dz), Dz.shape[0] // kept[0].shape[0]
     if rows > 1:
-        z = namespace(z).reshape(namespace(z).concat([z[:, None]] * rows, axis=1), (-1, *z.shape[1:]))
-    return max_pool_adjoint(Dz, z, window(record))
+        kept = tuple(xp.reshape(xp.concat([x[:, None]] * rows, axis=1), (-1, *x.shape[1:])) for x in kept)
+    z, *maxima = kept
+    return max_pool_adjoint(Dz, z, maxima, window(record))
 
 
-def _max_pool_tangent(record: MaxPool, z_1: Array, layer: None, layer_1: None, a: None, z: Array) -> Array:
-    return max_pool_tangent(z_1, z, window(record))
+def _max_pool_tangent(record: MaxPool, z_1: Array, layer: None, layer_1: None, a: None, kept: tuple[Array, ...]) -> Array:
+    z, *maxima = kept
+    return max_pool_tangent(z_1, z, maxima, window(record))
 
 
 def _avg_pool(record: AvgPool, z: Array, *_: None) -> tuple[Array, None, Any]:

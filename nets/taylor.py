@@ -32,7 +32,7 @@ from .partitions import (
     memberships,
     trivial,
 )
-from .passes import backward, forward, mean_loss
+from .passes import backward, forward, gradients, mean_loss, pre_gradients
 
 __all__ = ["by_depth_and_role", "by_layer", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries",
            "summary", "summed", "taylor_terms", "trivial"]
@@ -96,7 +96,8 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
     D3_diag = stacked([_coefficient(loss, s, 3) * factorial(3) for s in range(S)])                          # W§4.2
     moved, tape, y = map_arrays(lambda z: z.truncated(1), (moved, tape, y))
     first = [min(i // 2 for i, l in enumerate(label) if s in members(l)) for s in range(S)]
-    grad = tensors(backward(model, moved, tape, y, lambda l, Dh: Dh.only([start < l for start in first])).grad)
+    g = pre_gradients(model, moved, tape, y, lambda l, Dh: Dh.only([start < l for start in first]))
+    grad = tensors(gradients(moved, g, tape.a))
     g_bar = summed([u_i * g_i.value for u_i, g_i in zip(u, grad, strict=True)], label, S)                   # W§4.1
     rows = stacked([summed([u_i * _coefficient(g_i, s, 1) for u_i, g_i in zip(u, grad, strict=True)], label, S)
                     for s in range(S)])                                                                     # W§4.1

@@ -6,7 +6,7 @@ Symbols  z (N, H, W, C) images with the channel last, as they go from layer to l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -64,17 +64,22 @@ def patches_adjoint(Dh: Array, W: Array, shape: tuple[int, ...], window: Window)
     return Dz[_inside(shape, window.padding)]
 
 
-def max_pool(z: Array, window: Window) -> Array:
-    """The largest entry of every window, by channel: z (N, H, W, C) to (N, down, across, C)."""
-    return _running_maxima(z, window)[-1]
+def running_maxima(z: Array, window: Window) -> tuple[Array, ...]:
+    """The largest of the first 1, 2, … entries of every window, by channel: z (N, H, W, C) to (N, down, across, C) each."""
+    xp = namespace(z)
+    maxima: tuple[Array, ...] = ()
+    for at in offsets(window, window.positions(*z.shape[1:3])):
+        entry = z[:, *at]
+        maxima += (xp.where(entry > maxima[-1], entry, maxima[-1]) if maxima else entry,)
+    return maxima
 
 
-def max_pool_adjoint(Dz: Array, z: Array, window: Window) -> Array:
+def max_pool_adjoint(Dz: Array, z: Array, maxima: Sequence[Array], window: Window) -> Array:
     """D of z (N, H, W, C) from D of its largest entries, Dz (N, down, across, C): it goes to the first largest of a window."""
     xp = namespace(Dz, z)
     result, zero = xp.zeros(z.shape), xp.zeros_like(Dz)
     (rows, columns), *others = offsets(window, window.positions(*z.shape[1:3]))
-    for (rows_k, columns_k), before in reversed(list(zip(others, _running_maxima(z, window), strict=False))):
+    for (rows_k, columns_k), before in reversed(list(zip(others, maxima, strict=False))):
         larger = z[:, rows_k, columns_k] > before
         result[:, rows_k, columns_k] += xp.where(larger, Dz, zero)
         Dz = xp.where(larger, zero, Dz)
@@ -82,24 +87,14 @@ def max_pool_adjoint(Dz: Array, z: Array, window: Window) -> Array:
     return result
 
 
-def max_pool_tangent(z_1: Array, z: Array, window: Window) -> Array:
+def max_pool_tangent(z_1: Array, z: Array, maxima: Sequence[Array], window: Window) -> Array:
     """The derivative of the largest entries of z (N, H, W, C), from z_1 like z: that of the first largest of every window."""
     xp = namespace(z_1, z)
-    (at, *others), maxima = list(offsets(window, window.positions(*z.shape[1:3]))), _running_maxima(z, window)
+    at, *others = offsets(window, window.positions(*z.shape[1:3]))
     result = z_1[:, *at]
     for at, before in zip(others, maxima, strict=False):
         result = xp.where(z[:, *at] > before, z_1[:, *at], result)
     return result
-
-
-def _running_maxima(z: Array, window: Window) -> list[Array]:
-    """The largest of the first 1, 2, … entries of every window."""
-    xp = namespace(z)
-    maxima: list[Array] = []
-    for rows, columns in offsets(window, window.positions(*z.shape[1:3])):
-        entry = z[:, rows, columns]
-        maxima.append(xp.where(entry > maxima[-1], entry, maxima[-1]) if maxima else entry)
-    return maxima
 
 
 def avg_pool(z: Array, window: Window) -> Array:

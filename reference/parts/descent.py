@@ -50,8 +50,8 @@ def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: 
     theta = nets.tensors(params)
     xp = namespace(*theta)
     eta = xp.const(eta)
-    g = tuple(g_i + eta * theta_i for g_i, theta_i
-              in zip(nets.tensors(nets.backward(model, params, tape, batch.y).grad), theta, strict=True))
+    grad = nets.gradients(params, nets.pre_gradients(model, params, tape, batch.y), tape.a)
+    g = tuple(g_i + eta * theta_i for g_i, theta_i in zip(nets.tensors(grad), theta, strict=True))
     for i, g_i in enumerate(g):
         expect(xp.all_finite(g_i), f"g[{i}]", "finite numbers", "the step would spread nan", "nan or inf")
     return g

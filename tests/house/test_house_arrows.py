@@ -24,8 +24,8 @@ NUMPY = {
                        "np.finfo": "rows of probabilities may have been rounded to float32",
                        "np.float32": "their type"},
     "nets/partitions.py": dict.fromkeys(
-        ("np.arange", "np.argmax", "np.argmin", "np.array_split", "np.asarray", "np.concatenate", "np.cumsum", "np.full",
-         "np.prod", "np.unique"), "numbers of parameters, integers on the host in every arithmetic"),
+        ("np.arange", "np.argmax", "np.argmin", "np.array_split", "np.asarray", "np.concatenate", "np.cumsum", "np.diff",
+         "np.full", "np.prod", "np.sort", "np.unique"), "numbers of parameters, integers on the host in every arithmetic"),
     "nets/windows.py": dict.fromkeys(("np.append", "np.arange", "np.full", "np.stack"),
                                      "numbers of entries, integers on the host in every arithmetic"),
 }

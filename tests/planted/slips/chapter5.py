@@ -79,7 +79,7 @@ SLIPS = {
             ("_act_back", " * slopes[:, None]", "", "the slopes are left out"),
         ],
         f"{ROWS}[strides and overlapping maxima-None]": [
-            ("_max_pool_back", "concat([z[:, None]] * rows, axis=1)", "concat([z[None]] * rows)",
+            ("_max_pool_back", "concat([x[:, None]] * rows, axis=1)", "concat([x[None]] * rows)",
              "the maxima of another example"),
         ],
     },

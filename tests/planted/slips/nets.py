@@ -162,7 +162,7 @@ SLIPS = {
              "the padding is cut off on one side"),
             ("max_pool_adjoint", "Dz = xp.where(larger, zero, Dz)", "Dz = Dz * 1", "every running maximum gets the derivative"),
             ("max_pool_adjoint", "xp.where(larger, Dz, zero)", "Dz", "every pixel of a window gets the derivative"),
-            ("_running_maxima", "entry > maxima[-1]", "entry < maxima[-1]", "the smallest"),
+            ("running_maxima", "entry > maxima[-1]", "entry < maxima[-1]", "the smallest"),
             ("avg_pool", "/ prod(window.size)", "/ window.size[0]", "the mean over the height only"),
             ("avg_pool_adjoint", "Dz / prod(window.size)", "Dz / window.size[0]", "shares of the height only"),
             ("avg_pool_adjoint", "+= share", "= share", "overlapping windows overwrite each other"),
