@@ -17,11 +17,9 @@ columns are
 Step and floor alternate, so that a machine that drifts slows both.
 """
 
-import os
+from machine import prepare
 
-THREADS = "2"
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = THREADS
+SETTING = prepare(threads=2)
 
 import argparse
 import itertools
@@ -255,7 +253,7 @@ def filled(memory):
 def page(measured):
     """The table of one run."""
     table = Table("net", "method", "dtype", "step ms", "floor ms", "stream ms", "ratio", "peak MiB", box=None,
-                  title=f"{measured['threads']} threads, NumPy {measured['numpy']}, {measured['machine']}")
+                  title=f"{measured['setting']}, NumPy {measured['numpy']}, {measured['machine']}")
     for row in measured["rows"]:
         table.add_row(row["net"], row["method"], row["dtype"], *(f"{row[key]:.0f}" for key in ("step_ms", "floor_ms", "stream_ms")),
                       f"{row['ratio']:.2f}", f"{row['peak_MiB']:.0f}")
@@ -277,7 +275,7 @@ def main():
     jobs = [(net, method, dtype) for net in options.nets for method in options.methods or SECOND_ORDER[net]
             for dtype in options.dtypes]
     rows = [measure(*job, options.repeats) for job in progress(jobs, "steps")]
-    measured = {"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS), "rows": rows}
+    measured = {"numpy": np.__version__, "machine": platform.machine(), "setting": SETTING, "rows": rows}
     Console(width=100).print(page(measured))
     if options.json:
         Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")

@@ -13,11 +13,9 @@ and, for growth, the median of a step with one size changed at a time, with the 
 the table of R Section 5.7. Step and floor alternate, so that a machine that drifts slows both.
 """
 
-import os
+from machine import prepare
 
-THREADS = "2"
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = THREADS
+SETTING = prepare(threads=2)
 
 import argparse
 import itertools
@@ -121,7 +119,7 @@ def exponent(row):
 def page(measured):
     """The tables of one run."""
     steps = Table("method", "dtype", "step ms", "floor ms", "ratio", box=None,
-                  title=f"{WIDTHS}, N₁ = {N_1}, N₂ = {N_2}, {measured['threads']} threads, NumPy {measured['numpy']}, "
+                  title=f"{WIDTHS}, N₁ = {N_1}, N₂ = {N_2}, {measured['setting']}, NumPy {measured['numpy']}, "
                         f"{measured['machine']}")
     for row in measured["rows"]:
         steps.add_row(row["method"], row["dtype"], f"{row['step_ms']:.2f}", f"{row['floor_ms']:.2f}", f"{row['ratio']:.2f}")
@@ -167,7 +165,7 @@ def main():
         jobs = [(beside_its_floor, method, dtype) for method in NAMES for dtype in options.dtypes]
         jobs += [(growth, method, size) for method, size in itertools.product(NAMES, GROWTH)]
         done = [work(*given, options.repeats) for work, *given in progress(jobs, "steps")]
-        measured = {"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS),
+        measured = {"numpy": np.__version__, "machine": platform.machine(), "setting": SETTING,
                     "rows": [row for row in done if "dtype" in row], "growth": [row for row in done if "size" in row]}
     Console(width=110).print(*page(measured))
     if options.json:

@@ -8,11 +8,9 @@ backward pass; the peak rate is that of a square product in the same dtype, with
 partition and width.
 """
 
-import os
+from machine import prepare
 
-THREADS = "1"
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = THREADS
+SETTING = prepare(threads=1)
 
 import argparse
 import json
@@ -80,7 +78,7 @@ def measure(width, name, dtype, repeats):
 def page(measured):
     """The table of one run."""
     table = Table("partition", "S", "P", "dtype", "ms", "limit ms", "peak Gflop/s", "ratio", box=None,
-                  title=f"LeNet-5, batch {N}, {measured['threads']} thread, NumPy {measured['numpy']}, {measured['machine']}")
+                  title=f"LeNet-5, batch {N}, {measured['setting']}, NumPy {measured['numpy']}, {measured['machine']}")
     for row in measured["rows"]:
         table.add_row(row["partition"], str(row["S"]), str(row["P"]), row["dtype"],
                       *(f"{row[key]:.0f}" for key in ("ms", "limit_ms", "peak_gflops")), f"{row['ratio']:.2f}")
@@ -98,7 +96,7 @@ def main():
         return
     jobs = [(*job, dtype) for dtype in ("float32", "float64") for job in JOBS]
     rows = [measure(*job, options.repeats) for job in progress(jobs, "summaries")]
-    measured = {"numpy": np.__version__, "machine": platform.machine(), "threads": int(THREADS), "rows": rows}
+    measured = {"numpy": np.__version__, "machine": platform.machine(), "setting": SETTING, "rows": rows}
     Console(width=100).print(page(measured))
     if options.json:
         Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")
