@@ -31,9 +31,10 @@ docs: .venv/test        # every page that is generated: the tests compare the co
 	$(BIN)/python tests/docs/conventions_page.py
 	$(BIN)/python tests/docs/pages.py
 
-bench: .venv/test       # median seconds and memory of a step beside its floor; set nothing else going on the machine
+bench: .venv/plot       # median seconds and memory of a step beside its floor; set nothing else going on the machine
 	$(BIN)/python benchmarks/steps.py --json benchmarks/steps.json
 	$(BIN)/python benchmarks/summaries.py --json benchmarks/summaries.json
+	$(BIN)/python benchmarks/subsampled.py --json benchmarks/subsampled.json --plot benchmarks/subsampled.png
 
 peers: .venv/peers      # other libraries' code under the judge: rewrites examples/results/peers.json; then make docs
 	$(BIN)/python examples/peers/run.py
@@ -64,6 +65,10 @@ clean:
 
 .venv/test: .venv/core
 	$(BIN)/pip install -q -e '.[test]'
+	touch $@
+
+.venv/plot: .venv/test
+	$(BIN)/pip install -q -e '.[plot]'
 	touch $@
 
 .venv/peers: .venv/test # what asks for some torch gets the one named here, and nothing that its other dependencies would pull

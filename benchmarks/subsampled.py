@@ -37,8 +37,8 @@ from stepgauge.verify.progress import progress
 
 WIDTHS, N_1, N_2 = (784, 500, 10), 60, 30
 NAMES = ("smw_gn", "smw_ng")
-GROWTH = {"N_2": (15, 30, 60, 120), "m_L": (5, 10, 20, 40), "m_1": (250, 500, 1000, 2000)}
-"""One size at a time; N₁ is 120 throughout, so that S₂ fits into S₁."""
+GROWTH = {"N_2": (30, 60, 120, 240, 480), "m_L": (10, 20, 40, 80, 160), "m_1": (250, 500, 1000, 2000, 4000)}
+"""One size at a time; N₁ is 480 throughout, so that S₂ fits into S₁."""
 EXPONENTS = {"smw_gn": {"N_2": 3, "m_L": 3, "m_1": 1}, "smw_ng": {"N_2": 3, "m_L": 1, "m_1": 1}}
 """The largest exponent of each size in the table of R Section 5.7 (n = Σ_l m_l m_{l−1} has one of m_1 and of m_L)."""
 
@@ -106,7 +106,7 @@ def growth(method, size, repeats):
         widths = (WIDTHS[0], value if size == "m_1" else WIDTHS[1], value if size == "m_L" else WIDTHS[2])
         step = stepping(method, "float32", widths, max(GROWTH["N_2"]), value if size == "N_2" else N_2)
         step()
-        found.append(1e3 * statistics.median(seconds(step) for _ in range(repeats)))
+        found.append(1e3 * statistics.median(seconds(step) for _ in range(max(3, repeats // 5))))
     return {"method": method, "size": size, "values": GROWTH[size], "step_ms": found}
 
 
@@ -146,6 +146,8 @@ def plot(measured, path):
             axis.plot(row["values"], slope, ":", color=colour, label=f"exponent {power}")
         lowest = min(min(row["step_ms"]) for row in measured["growth"])
         axis.set(xlabel=size, ylabel="ms a step", xscale="log", yscale="log", ylim=(0.3 * lowest, None))
+        axis.set_xticks(GROWTH[size], map(str, GROWTH[size]), minor=False)
+        axis.set_xticks([], minor=True)
         axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
@@ -167,7 +169,7 @@ def main():
         done = [work(*given, options.repeats) for work, *given in progress(jobs, "steps")]
         measured = {"numpy": np.__version__, "machine": platform.machine(), "setting": SETTING,
                     "rows": [row for row in done if "dtype" in row], "growth": [row for row in done if "size" in row]}
-    Console(width=110).print(*page(measured))
+    Console(width=128).print(*page(measured))
     if options.json:
         Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")
     if options.plot:

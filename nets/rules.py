@@ -119,10 +119,10 @@ def _act(record: Act, z: Array, *_: None) -> tuple[Array, None, Array]:
 
 
 def _act_back(record: Act, Dz: Array, layer: None, a: None, z: Array, fixed: bool) -> Array:
-    xp = namespace(Dz)
-    slopes = ACTIVATIONS[record.name].d_phi(z)
-    return Dz * slopes if Dz.shape == z.shape else \
-        xp.reshape(xp.reshape(Dz, (z.shape[0], -1, *z.shape[1:])) * slopes[:, None], Dz.shape)
+    xp, d_phi = namespace(Dz), ACTIVATIONS[record.name].d_phi
+    if Dz.shape == z.shape:
+        return Dz * d_phi(z)
+    return xp.reshape(xp.reshape(Dz, (z.shape[0], -1, *z.shape[1:])) * d_phi(z)[:, None], Dz.shape)
 
 
 def _act_tangent(record: Act, z_1: Array, layer: None, layer_1: None, a: None, z: Array) -> Array:

@@ -49,9 +49,9 @@ def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: 
     tape = nets.forward(model, params, batch.x) if tape is None else tape
     theta = nets.tensors(params)
     xp = namespace(*theta)
-    eta = xp.const(eta)
-    grad = nets.gradients(params, nets.pre_gradients(model, params, tape, batch.y), tape.a)
-    g = tuple(g_i + eta * theta_i for g_i, theta_i in zip(nets.tensors(grad), theta, strict=True))
+    g = nets.tensors(nets.gradients(params, nets.pre_gradients(model, params, tape, batch.y), tape.a))
+    if eta != 0:
+        g = tuple(g_i + xp.const(eta) * theta_i for g_i, theta_i in zip(g, theta, strict=True))
     for i, g_i in enumerate(g):
         expect(xp.all_finite(g_i), f"g[{i}]", "finite numbers", "the step would spread nan", "nan or inf")
     return g
@@ -69,4 +69,4 @@ def descend(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:
            tuple(p.shape))
     expect(hasattr(alpha, "shape") or alpha > 0, "alpha", "a positive number", "a step goes down", alpha)
     check_number("gamma", gamma, lambda gamma: gamma >= 0, "a number >= 0", "it shrinks the parameters")
-    return theta - alpha * (p + xp.const(gamma) * theta)                                  # R§3.7.2
+    return theta - alpha * (p + xp.const(gamma) * theta if gamma != 0 else p)             # R§3.7.2

@@ -1,6 +1,6 @@
 """Pages whose output blocks are produced by running what stands above them.
 
-    python tests/docs/pages.py        rewrites README.md, docs/cli.md, docs/experiments.md and docs/vectors.md
+    python tests/docs/pages.py        rewrites README.md, docs/cli.md, docs/experiments.md, docs/speed.md and docs/vectors.md
 
 A ```python block followed by a bare ``` block, and a ```console block whose first line starts with `$ `, are run; what they print
 replaces the block. `test_pages.py` compares the committed pages with freshly rendered ones.
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/cli.md", "docs/experiments.md", "docs/vectors.md")
+PAGES = ("README.md", "docs/cli.md", "docs/experiments.md", "docs/speed.md", "docs/vectors.md")
 PROGRAMS = {"stepgauge": [sys.executable, "-m", "stepgauge.verify.cli"], "python": [sys.executable]}
 PYTHON = re.compile(r"(```python\n(.*?)```\n)```\n.*?```\n", re.S)
 CONSOLE = re.compile(r"(```console\n\$ (.*?)\n).*?```\n", re.S)

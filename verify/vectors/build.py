@@ -33,7 +33,7 @@ from ..replay import GREY
 from . import evaluate
 from .format import FORMAT, encode, number, parse, read_text, value_of
 
-VERSION = "1.1.0"
+VERSION = "2.0.0"
 """Of the set: major where a vector changes or goes, minor where one comes, patch for words alone."""
 
 SUBJECTS = (*PROCEDURES, *METHODS)

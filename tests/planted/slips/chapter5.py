@@ -76,7 +76,7 @@ SLIPS = {
             ("_avg_pool_tangent", "avg_pool(z_1,", "2 * avg_pool(z_1,", "twice the mean"),
         ],
         f"{ROWS}[two layers-None]": [
-            ("_act_back", " * slopes[:, None]", "", "the slopes are left out"),
+            ("_act_back", " * d_phi(z)[:, None]", "", "the slopes are left out"),
         ],
         f"{ROWS}[strides and overlapping maxima-None]": [
             ("_max_pool_back", "concat([x[:, None]] * rows, axis=1)", "concat([x[None]] * rows)",

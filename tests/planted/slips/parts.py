@@ -127,9 +127,8 @@ SLIPS = {
     "reference.parts.descent": {
         "reference/test_parts_descent.py::test_descend_in_loops": [
             ("R§3.7.2", "theta - alpha", "theta + alpha", "ascent"),
-            ("R§3.7.2", "alpha * (p + xp.const(gamma) * theta)",
-             "alpha * p - xp.const(gamma) * theta", "weight decay that α does not scale"),
-            ("R§3.7.2", "* theta)", "* p)", "γ weighs the direction"),
+            ("R§3.7.2", "p + xp.const(gamma) * theta", "p + xp.const(gamma) / alpha * theta", "weight decay that α does not scale"),
+            ("R§3.7.2", "const(gamma) * theta", "const(gamma) * p", "γ weighs the direction"),
         ],
         "reference/test_parts_descent.py::test_step_decay_at_its_boundaries": [
             ("learning_rate", "(k - 1) // alpha.period", "k // alpha.period", "falls one step too early"),
@@ -139,10 +138,10 @@ SLIPS = {
             ("learning_rate", "lambda factor: factor > 0", "lambda factor: factor >= 0", "a factor of 0 passes"),
         ],
         "reference/test_parts_descent.py::test_gradient_by_central_differences": [
-            ("gradient", "g_i + eta * theta_i", "g_i + 2 * eta * theta_i", "the penalty is η‖θ‖²"),
+            ("gradient", "const(eta) * theta_i", "const(2 * eta) * theta_i", "the penalty is η‖θ‖²"),
         ],
         "reference/test_parts_descent.py::test_penalty_is_eta_theta_and_covers_biases": [
-            ("gradient", "g_i + eta * theta_i", "g_i + (eta if theta_i.ndim == 2 else 0) * theta_i",
+            ("gradient", "const(eta) * theta_i", "const(eta if theta_i.ndim == 2 else 0) * theta_i",
              "biases are not penalized"),
         ],
         "reference/test_parts_descent.py::test_gradients_that_overflow": [
