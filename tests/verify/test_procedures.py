@@ -508,8 +508,8 @@ LEFT_OUT = {
     "bookkeeping of layers and tuples": """kronecker.each kronecker.both kronecker.of_layers kronecker.of_norms kronecker.join
         kronecker.stack kronecker.joined kronecker.stacked kronecker.split tensor_normal.by_mode""",
     "one expression, seen in what is made of it": """conjugate_gradient.plus conjugate_gradient.preconditioned
-        damping.weight descent.learning_rate kronecker.inner kronecker.damped quasi_newton.curvature tensor_normal.trace
-        tensor_normal.contractions tensors.kron""",
+        damping.weight descent.learning_rate kronecker.inner kronecker.damped levenberg_marquardt.penalty quasi_newton.curvature
+        tensor_normal.trace tensor_normal.contractions tensors.kron""",
     "says how good a solution is, which is judged itself": "cubic.solution cubic.minimiser cubic.hessian roots.coupled_newton",
     "the memory that the L-BFGS methods show as S and Y": "lbfgs.empty lbfgs.updated",
     "the distribution itself, which no method evaluates; any root of U_i makes a draw":
