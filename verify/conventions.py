@@ -478,6 +478,12 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         Convention("columns of W̄ one after the other in F, rows in the gradient", legitimate=False,
                    rewrites={"p": "each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h.T)), D_h.shape), F, grad_h)"}),
     ),
+    "curvature.hessian": (
+        _slip("hessian", "the second term of (1.4) is left out: the Gauss-Newton matrix", result="ggn(model, params, x)"),
+        _slip("hessian", "a sum over examples where the mean is due",
+              result="x.shape[0] * namespace(H).take(namespace(H).take(H, order, 0), order, 1)"),
+        _slip("hessian", "matrices go row by row in θ, where columns come first", result="H"),
+    ),
     "curvature.ggn": (
         _slip("ggn", "a sum over examples where the mean is due",
               result='x.shape[0] * _matrix(model, params, Examples(nets.forward(model, params, x), None, None), "gauss_newton")'),

@@ -637,6 +637,7 @@ PROCEDURES: dict[str, Procedure] = {
     "cubic.model": Procedure(cubic, "model", _steps_of_cubics(False)),
     "cubic.stationarity": Procedure(cubic, "stationarity", _steps_of_cubics(True)),
     "cubic.step_sizes": Procedure(cubic, "step_sizes", _cubics, on_bands=(("solution", cubic_solution),)),
+    "curvature.hessian": Procedure(curvature, "hessian", _curvatures(True)),
     "curvature.ggn": Procedure(curvature, "ggn", _curvatures(False)),
     "curvature.empirical_fisher": Procedure(curvature, "empirical_fisher", _curvatures(True)),
     "damping.powell_on_B": Procedure(damping, "powell_on_B", _damped(True, mu=MU)),

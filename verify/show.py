@@ -251,6 +251,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "descent.descend": {"R§3.7.2": "one step along −p, and −αγθ"},
     "levenberg_marquardt.reduction_ratio": {"R(5.5)": "what f has lost over what its model foretold"},
     "levenberg_marquardt.adapted": {"R§5.2.3": "λ is boosted where ρ < ε, dropped where ρ > 1 − ε, kept between"},
+    "curvature.hessian": {"R(1.4)": "the mean over examples of J_nᵀ H_n J_n and of the outputs' own curvature, times ∂loss/∂ŷ"},
     "curvature.ggn": {"R(5.2)": "the mean over examples of J_nᵀ H_n J_n, from the columns of C_n with H_n = C_n C_nᵀ"},
     "curvature.empirical_fisher": {"R(5.3)": "the mean over examples of ∇f_n ∇f_nᵀ, each example's own gradient"},
     "cubic.step_sizes": {"W(2)": "the η of the largest ‖Dη‖ with (H̄ + (λ/2)‖Dη‖D²) η = ḡ"},

@@ -1,4 +1,4 @@
-"""Curvature of a mean loss over examples: Gauss-Newton and Fisher matrices, as products and, for small nets, as matrices.
+"""Curvature of a mean loss over examples: Hessian, Gauss-Newton and Fisher matrices for small nets, and products with the last two.
 
 Paper    R Sections 1.2.2 and 5.2.2. The text's F_t (5.3) has the data's own targets: the *empirical* Fisher matrix (ERR-13).
 Symbols  J_n = ∂ŷ_n/∂θ (m, n); H_n = ∂²loss/∂ŷ² = C_n C_nᵀ; ∇f_n = J_nᵀ ∂loss/∂ŷ_n, one an example: never the square of a mean.
@@ -8,6 +8,7 @@ Symbols  J_n = ∂ŷ_n/∂θ (m, n); H_n = ∂²loss/∂ŷ² = C_n C_nᵀ; ∇f_
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 from ... import nets
@@ -100,6 +101,27 @@ def ggn_product(model: nets.Model, params: Any, tape: nets.Tape, theta_1: Any) -
     J_theta_1 = jacobian_product(model, params, tape, theta_1)
     HJ_theta_1 = xp.sum(nets.output_hessian(model, tape.output) * J_theta_1[:, None, :], axis=-1)
     return transposed_product(model, params, tape, HJ_theta_1 / tape.output.shape[0])             # R(5.2)
+
+
+def hessian(model: nets.Model, params: Any, x: Array, y: Array) -> Array:
+    """The Hessian (n, n) of the mean loss over x (N, *input_shape), y: targets as in `nets.Batch` (R 1.2.2), in the order of `ggn`.
+
+    Unlike the matrices below it may be indefinite: with (1/N) Σ_n Σ_j [∂loss/∂ŷ_n]_j ∂²[ŷ_n]_j/∂θ² it has the second term of (1.4).
+    """
+    ones = nets.layers([namespace(tensor).ones(tensor.shape) for tensor in nets.tensors(params)], params)
+    H = nets.taylor.summary(model, params, nets.Batch(x, y), ones, nets.taylor.discrete(params), 2)
+    order = _columns_first(params)
+    return namespace(H).take(namespace(H).take(H, order, 0), order, 1)                            # R(1.4)
+
+
+def _columns_first(params: Any) -> list[int]:
+    """Where each entry of θ, whose matrices go column by column, stands when they go row by row."""
+    order: list[int] = []
+    for tensor in nets.tensors(params):
+        d_out, d_in = tensor.shape[0], prod(tensor.shape[1:])
+        start = len(order)
+        order += [start + i * d_in + j for j in range(d_in) for i in range(d_out)]
+    return order
 
 
 def ggn(model: nets.Model, params: Any, x: Array) -> Array:

@@ -62,20 +62,41 @@ def test_the_factor_is_one_of_the_hessian(loss):
         assert loss != "softmax_ce" or abs(H.sum(axis=-1)).max() < DIGITS
 
 
+def gradients_around(model, params, batch, kind):
+    """The slow twin's gradient at θ + t e_i, as a function of i and t."""
+    net, theta = twin_of(model, params, kind)
+
+    def at(i, t):
+        step = [t if j == i else 0 * t for j in range(len(vector(params)))]
+        return np.array(slow.gradient(net, slow.moved(theta, step), examples(model, batch)), dtype=object)
+    return at
+
+
+def central(at, i, t):
+    return (at(i, t) - at(i, -t)) / (2 * t)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
-def test_hessian_of_a_linear_net_is_gauss_newton(loss):
-    """The second term of (1.4) is 0 there: central differences of the gradient give G, hence σ(1 − σ) for "bce"."""
+@pytest.mark.parametrize("widths", [(2, 3), (2, 3, 3)])
+def test_the_hessian_is_the_derivative_of_the_gradient(loss, widths):
+    """Central differences in 80 digits; of one linear layer it is Gauss-Newton, since the second term of (1.4) is 0 there."""
     with mpmath.workdps(80):
-        model = nets.mlp((2, 3), ("linear",), loss)
+        model = nets.mlp(widths, ("tanh",) * (len(widths) - 2) + ("linear",), loss)
         params, batch = problem(model, 3, 3, "mpf")
-        G, t = cv.ggn(model, params, batch.x), mpmath.mpf(10) ** -25
-        net, theta = twin_of(model, params, "mpf")
-        for i in range(len(G)):
-            unit = [t if j == i else mpmath.mpf(0) for j in range(len(G))]
-            ahead, behind = (slow.gradient(net, slow.moved(theta, step), examples(model, batch))
-                             for step in (unit, [-u for u in unit]))
-            column = [(a - b) / (2 * t) for a, b in zip(ahead, behind, strict=True)]
-            assert abs(np.array(column, dtype=object) - G[i]).max() < mpmath.mpf(10) ** -40
+        H, t = cv.hessian(model, params, batch.x, batch.y), mpmath.mpf(10) ** -25
+        at = gradients_around(model, params, batch, "mpf")
+        assert abs(np.array([central(at, i, t) for i in range(len(H))]) - H).max() < mpmath.mpf(10) ** -40
+        assert close(H, cv.ggn(model, params, batch.x)) == (len(widths) == 2)
+
+
+def test_the_hessian_of_a_polynomial_net_exactly():
+    """Two linear layers with "mse": the gradient is a cubic polynomial, on which the four-point difference makes no error."""
+    model = nets.mlp((2, 3, 2), ("linear", "linear"), "mse")
+    params, batch = problem(model, 3, 4, "fmpq")
+    H, one = cv.hessian(model, params, batch.x, batch.y), batch.x[0, 0] / batch.x[0, 0]
+    at = gradients_around(model, params, batch, "fmpq")
+    assert (np.array([(4 * central(at, i, one) - central(at, i, 2 * one)) / 3 for i in range(len(H))]) == H).all()
+    assert (H == H.T).all()
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce", "softmax_ce"])

@@ -388,10 +388,9 @@ def dense_memory(S, Y, X, h):
     return H @ X
 
 
-def output_jacobians(model, params, x):
-    """∂ŷ/∂θ of every example, (N, m, n), by differentiating the outputs one after the other with autograd."""
+def outputs_of(model, params):
+    """The outputs (m,) of one example as a function of θ and x, for autograd."""
     import autograd.numpy as anp
-    from autograd import jacobian as differentiate
 
     phi = {"linear": lambda h: h, "tanh": anp.tanh, "logistic": lambda h: 1 / (1 + anp.exp(-h)),
            "elu": lambda h: anp.where(h > 0, h, anp.exp(anp.minimum(h, 0)) - 1)}
@@ -416,13 +415,37 @@ def output_jacobians(model, params, x):
                     z = anp.dot(W, z) + b
         return z
 
-    theta = np.concatenate([part for W, b in params for part in (W.reshape(len(b), -1).ravel("F"), b)])
+    return outputs
+
+
+def packed_columns(params):
+    """θ, matrices column by column."""
+    return np.concatenate([part for W, b in params for part in (W.reshape(len(b), -1).ravel("F"), b)])
+
+
+def output_jacobians(model, params, x):
+    """∂ŷ/∂θ of every example, (N, m, n), by differentiating the outputs one after the other with autograd."""
+    from autograd import jacobian as differentiate
+
+    theta, outputs = packed_columns(params), outputs_of(model, params)
     return np.array([differentiate(outputs)(theta, x_n) for x_n in x]), np.array([outputs(theta, x_n) for x_n in x])
 
 
 def probabilities(output):
     shifted = np.exp(output - output.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def hessian(model, params, x, y):
+    """The mean of the second derivatives of every example's loss in θ, by autograd."""
+    import autograd.numpy as anp
+    from autograd import hessian as differentiate
+
+    outputs, y = outputs_of(model, params), np.eye(len(params[-1].b))[y] if model.loss == "softmax_ce" else y
+    loss = {"mse": lambda z, y: anp.sum((z - y) ** 2) / 2, "bce": lambda z, y: anp.sum(anp.logaddexp(0, z) - y * z),
+            "softmax_ce": lambda z, y: anp.log(anp.sum(anp.exp(z))) - anp.sum(y * z)}[model.loss]
+    curved = differentiate(lambda theta, x, y: loss(outputs(theta, x), y))
+    return (sum(curved(packed_columns(params), *example) for example in zip(x, y, strict=True)) / len(x)).astype(x.dtype)
 
 
 def ggn(model, params, x):
@@ -462,6 +485,7 @@ OURS = {
     "tensor_normal.as_modes": [as_modes],
     "tensor_normal.from_modes": [from_modes],
     "tensor_normal.preconditioned": [preconditioned],
+    "curvature.hessian": [hessian],
     "curvature.ggn": [ggn],
     "curvature.empirical_fisher": [empirical_fisher],
     "lbfgs.product": [two_loop_recursion, dense_memory],

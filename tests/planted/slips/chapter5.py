@@ -175,6 +175,11 @@ SLIPS = {
             ("empirical_fisher", "x), y, None", "x), 0 * y, None", "other targets"),
             ("_matrix", "E.T @ E / S_2.tape.output.shape[0]", "E.T @ E", "a sum for the mean"),
         ],
+        f"{CURVATURE}::test_the_hessian_of_a_polynomial_net_exactly": [
+            ("R(1.4)", "order, 0), order, 1)", "order, 0), sorted(order), 1)", "rows in the order of θ, columns in another"),
+            ("hessian", "namespace(tensor).ones(tensor.shape)", "tensor", "along θ, entry by entry"),
+            ("_columns_first", "i * d_in + j", "i + j * d_out", "matrices row by row"),
+        ],
         f"{CURVATURE}::test_fisher_by_enumeration_is_gauss_newton": [
             ("R(1.7)", "likely[:, None] * E", "E", "all targets equally likely"),
             ("fisher", "(1 - p[:, j])", "p[:, j]", "p for 1 − p"),
