@@ -63,4 +63,15 @@ def check_spd(name: str, H: Array, n: int) -> None:
 
 def check_number(name: str, value: Any, holds: Any, what: str, why: str) -> None:
     """Raise ValueError unless `value` is a finite number for which the predicate `holds` is true."""
-    expect(holds(value) and abs(value) != float("inf"), name, what, why, value)
+    try:
+        fits = not isinstance(value, bool | str) and bool(holds(value)) and abs(value) != float("inf")
+    except (TypeError, ValueError):                                   # what cannot be compared, or is not one number
+        fits = False
+    expect(fits, name, what, why, repr(value) if isinstance(value, str) else value)
+
+
+def check_fields(name: str, value: Any, kind: Any) -> None:
+    """Raise TypeError unless `value` has the fields of the NamedTuple `kind`, a method's Hyper or State."""
+    expect(getattr(value, "_fields", None) == kind._fields, name, f"the fields {', '.join(kind._fields)}",
+           "every method has its own", lambda: f"{type(value).__name__} {', '.join(getattr(value, '_fields', ()))}".rstrip(),
+           TypeError)

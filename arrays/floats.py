@@ -37,7 +37,10 @@ class Floats:
         Raises ValueError where it becomes 0 or infinite.
         """
         with np.errstate(over="ignore", under="ignore"):
-            rounded = np.float64(value).astype(self._dtype_name)     # judged here: to ask a device costs a copy
+            try:
+                rounded = np.float64(value).astype(self._dtype_name)     # judged here: to ask a device costs a copy
+            except OverflowError:
+                rounded = np.float64("inf")
         expect(np.isfinite(rounded) and (rounded == 0) == (value == 0), "value", f"a number that {self.dtype} can hold",
                "a damping of 0 damps nothing", value)
         return self.library.asarray(float(value), dtype=self.dtype, device=self.device)

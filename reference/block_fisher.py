@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from .. import nets
 from ..arrays import namespace
 from ..arrays.checks import check_number
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
 from .parts.fisher import of_weights, with_sampled
+from .parts.given import by_layer, check_start, check_state
 from .parts.kronecker import damped, each, join, joined, joined_gradient, over_data, split
 from .parts.tensors import vec
 
@@ -65,6 +66,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, each with `y_sampled`.
     """
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_mlp(model, "block_fisher")
     F = over_data(data, lambda batch: blocks(model, params, nets.forward(model, params, batch.x), batch))         # R§4.3.4
     return State(0, each(namespace(*F).zeros_like, joined(params)), F)
@@ -74,6 +76,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch with `y_sampled`.  Returns new params, new state and the trace; nothing is written to."""
     check_hyper(hyper)
+    check_state(state, State, model, params, grad_h="oi", F=tuple((o * i, o * i) for o, i in by_layer(params, "oi")))
     xp = namespace(*nets.tensors(params))
     beta, eps = xp.const(hyper.beta), xp.const(hyper.eps)
     k = state.k + 1
@@ -85,7 +88,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     F = each(lambda F, new: beta * F + (1 - beta) * new, state.F, blocks(model, params, tape, batch))             # R§4.3.4
     p = each(lambda F, D_h: xp.reshape(xp.solve(damped(F, eps), vec(D_h)), D_h.shape), F, grad_h)                  # R§4.3.4
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                  # R§4.3.4
-    return split(params, W), State(k, grad_h, F), Trace(grad, grad_h, F, p, W)
+    return split(params, finite("W", W)), State(k, grad_h, F), Trace(grad, grad_h, F, p, W)
 
 
 def blocks(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch) -> tuple[Array, ...]:
@@ -102,5 +105,6 @@ def second_moment_of_gradients(g: Array, a: Array) -> Array:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "it makes every block invertible")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")

@@ -26,6 +26,8 @@ from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from ..nets import taylor
 from .parts import cubic
+from .parts.descent import check_descent, finite
+from .parts.given import by_tensor, check_positive, check_start, check_state
 
 Array = Any
 
@@ -125,6 +127,7 @@ LINES = {"g": "W1.2", "u": "W1.3", "g_bar": "W1.6", "H_bar": "W1.6", "D3_diag": 
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """Nothing is known yet: u = 0, η = 0; the data are not looked at."""
     check_hyper(hyper)
+    check_start(model, params)
     xp = namespace(*nets.tensors(params))
     partition = partition_of(params, hyper)
     taylor.labels(params, partition)
@@ -143,13 +146,14 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     theta = nets.tensors(params)
     xp = namespace(*theta)
     mu_g, mu_eta = xp.const(hyper.mu_g), xp.const(hyper.mu_eta)
-    t, eta = state.k, state.eta
     partition = partition_of(params, hyper)
+    label = taylor.labels(params, partition)
+    check_state(state, State, model, params, u=by_tensor(params), eta=(len(partition),), lam=())
+    check_positive("state.lam", state.lam)
+    t, eta = state.k, state.eta
 
     tape = nets.forward(model, params, batch.x) if tape is None else tape
-    g = nets.tensors(nets.backward(model, params, tape, batch.y).grad)                                              # W1.2
-    for i, g_i in enumerate(g):
-        expect(xp.all_finite(g_i), f"g[{i}]", "finite numbers", "the step would spread nan", "nan or inf")
+    g = finite("g", nets.tensors(nets.backward(model, params, tape, batch.y).grad))                                 # W1.2
     u = tuple(momentum(mu_g, u_i, g_i, t) for u_i, g_i in zip(state.u, g, strict=True))                             # W1.3
     g_bar = H_bar = D3_diag = d = e = None
     if t % hyper.tau == 0:                                                                                          # W1.4
@@ -159,8 +163,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
         e = cubic.step_sizes(g_bar, H_bar, 0 * D3_diag if d is None else d, hyper.lam_int)                          # W(2)
         eta = momentum(mu_eta, eta, xp.maximum(e, xp.zeros(())) if hyper.positive else e, t)                        # W1.7
     theta = tuple(theta_i - state.lam * (eta_i * u_i) for theta_i, eta_i, u_i
-                  in zip(theta, taylor.spread(eta, taylor.labels(params, partition)), u, strict=True))              # W1.8
-    return (nets.layers(theta, params), state._replace(k=t + 1, u=u, eta=eta),
+                  in zip(theta, taylor.spread(eta, label), u, strict=True))              # W1.8
+    return (nets.layers(finite("theta", theta), params), state._replace(k=t + 1, u=u, eta=eta),
             Trace(g, u, g_bar, H_bar, D3_diag, d, e, eta, theta))
 
 
@@ -213,6 +217,7 @@ def second_sample(batch: nets.Batch) -> nets.Batch:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("lam1", hyper.lam1, lambda lam: lam > 0, "a positive number", "a step goes down")
     check_number("lam_int", hyper.lam_int, lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
     for name in ("mu_g", "mu_eta"):

@@ -20,7 +20,8 @@ from ..arrays.errors import expect
 from .parts import levenberg_marquardt as lm
 from .parts.conjugate_gradient import conjugate_gradient
 from .parts.curvature import examples, ggn_product, squared_gradients
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
+from .parts.given import check_positive, check_start, check_state
 from .parts.kronecker import each, inner, joined, joined_gradient, split
 
 Array = Any
@@ -76,6 +77,7 @@ LINES = {"grad": "R23.4", "p": "R23.5", "foretold": "R(5.5)", "rho": "R(5.5)", "
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """λ_LM as the hyper-parameters have it; the data are not looked at."""
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_uncoupled(model, "hessian_free")
     return State(0, namespace(*nets.tensors(params)).const(hyper.lam_LM))                                            # R§5.8
 
@@ -84,6 +86,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch S₁, whose `curvature` names S₂.  Returns new params, new state and the trace; nothing is written to."""
     check_hyper(hyper)
+    check_state(state, State, model, params, lam_LM=())
+    check_positive("state.lam_LM", state.lam_LM)
     xp = namespace(*nets.tensors(params))
     k = state.k + 1                                                                                                  # R23.2
     alpha = learning_rate(hyper.alpha, k, params[0].W)
@@ -114,11 +118,12 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     lam_LM = lm.adapted.trusted(state.lam_LM, rho, eps=hyper.eps, boost=hyper.boost, drop=hyper.drop)                # R23.6
     taken = hyper.accept is None or bool(rho >= xp.const(hyper.accept))                                              # R§5.6
     W = each(lambda W, p: W + alpha * p, theta, p) if taken else theta                                               # R23.7
-    return split(params, W), State(k, lam_LM), Trace(grad, p, foretold, rho, lam_LM, W)
+    return split(params, finite("W", W)), State(k, lam_LM), Trace(grad, p, foretold, rho, lam_LM, W)
 
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     lm.check_hyper(hyper)
     expect(isinstance(hyper.iterations, int) and hyper.iterations >= 1, "iterations", "a positive integer", "it counts products",
            hyper.iterations)

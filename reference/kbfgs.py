@@ -20,7 +20,8 @@ from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import double_damping, dp_dlm
-from .parts.descent import descend, learning_rate
+from .parts.descent import check_descent, descend, finite, learning_rate
+from .parts.given import by_norm, check_start, check_state
 from .parts.kronecker import (
     both,
     damped,
@@ -127,6 +128,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     check_hyper(hyper, model)
+    check_start(model, params)
     xp = namespace(*nets.tensors(params))
     lam_A, lam_G = split_damping(model, params, hyper.lam)                                                           # R9.2
     layers = of_layers(params, params)
@@ -147,6 +149,9 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
     check_hyper(hyper, model)
+    check_state(state, State, model, params, DW_h="oi", H_A="ii", H_G="oo", s_G="o", y_G="o", D_norm_h=by_norm(params),
+                A=() if hyper.improvement2 else "ii")
+    lbfgs.check_kept("state.H_G", state.H_G, hyper.p)
     xp = namespace(*nets.tensors(params))
     beta, mu1 = xp.const(hyper.beta), xp.const(hyper.mu1)                                                            # R9.1
     lam_A, lam_G = split_damping(model, params, hyper.lam)                                                           # R9.2
@@ -163,7 +168,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     W = each(lambda W, p: descend(W, p, alpha, hyper.gamma), joined(params), p)                                      # R9.10
     norm = each(lambda norm, D_h: norm - alpha / xp.const(hyper.lam) * D_h, stacked(params), D_norm_h)               # R§3.4.3
     a, h, g = (of_layers(params, values) for values in (tape.a, tape.h, g))
-    params = split(params, W, norm)
+    params = split(params, finite("W", W), finite("norm", norm))
 
     A, H_A, s_G, y_G, H_G = state.A, state.H_A, state.s_G, state.y_G, state.H_G
     s_A = y_A = s_t = y_t = ()
@@ -188,12 +193,15 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
 def check_hyper(hyper: Hyper, model: nets.Model) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("lam", hyper.lam, lambda lam: lam > 0, "a positive number", "it makes A and G invertible")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
     check_number("mu1", hyper.mu1, lambda mu1: 0 < mu1 < 1, "a number in (0, 1)", "it weighs old curvature against new")
     expect(isinstance(hyper.T, int) and hyper.T >= 1, "T", "a positive integer", "it counts steps", hyper.T)
     least = 1 if isinstance(hyper, HyperL) else 0
     expect(isinstance(hyper.p, int) and hyper.p >= least, "p", f"an integer >= {least}", "it counts pairs", hyper.p)
+    for name in ("improvement1", "improvement2"):
+        expect(isinstance(getattr(hyper, name), bool), name, "True or False", "it is a switch", repr(getattr(hyper, name)))
     P = min(nets.positions(model))
     expect(hyper.improvement1 or hyper.lam <= P, "lam", f"a number <= {P}",
            f"without improvement #1, μ₂ = √λ/√P and Algorithm 3 has a pole beyond 1 (DEV-KBFGS-3), at P = {P}", hyper.lam)

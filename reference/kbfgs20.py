@@ -20,7 +20,8 @@ from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import double_damping
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
+from .parts.given import check_start, check_state
 from .parts.kronecker import both, damped, each, join, joined, joined_gradient, mean, means, over_data, second_moment, split
 from .parts.quasi_newton import bfgs_H, hessian_action_pair
 
@@ -104,6 +105,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_mlp(model, "kbfgs20")
     xp = namespace(*nets.tensors(params))
     lam_A = xp.sqrt(xp.const(hyper.lam))                                                                             # R4.2
@@ -120,6 +122,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
     check_hyper(hyper)
+    check_state(state, State, model, params, grad_h="oi", A="ii", H_a="ii", H_g="oo", s_g="o", y_g="o", grad_p="oi?")
+    lbfgs.check_kept("state.H_g", state.H_g, hyper.p)
     xp = namespace(*nets.tensors(params))
     beta, mu1 = xp.const(hyper.beta), xp.const(hyper.mu1)                                                            # R4.1
     lam_A = lam_G = xp.sqrt(xp.const(hyper.lam))                                                                     # R4.2
@@ -132,7 +136,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     grad_h = each(lambda D_h, D: beta * D_h + (1 - beta) * D, state.grad_h, grad)                                    # R4.8
     p = each(lambda H_g, D_h, H_a: H_g @ D_h @ H_a, state.H_g, grad_h, state.H_a)                                    # R4.9
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R4.11
-    params = split(params, W)
+    params = split(params, finite("W", W))
     after = means(model, params, batch, hyper.eta, hyper.double_grad)                                                # R4.13
     s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R4.16
     y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R4.16
@@ -153,6 +157,7 @@ def with_second_pass(grad: tuple[Array, ...], grad_p: tuple[Array, ...]) -> tupl
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("lam", hyper.lam, lambda lam: 0 < lam <= 1, "a number in (0, 1]",
                  "μ₂ = √λ and Algorithm 3 has a pole beyond 1 (DEV-KBFGS20-2)")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")

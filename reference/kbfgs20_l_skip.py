@@ -17,7 +17,8 @@ from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import double_damping
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
+from .parts.given import check_start, check_state
 from .parts.kronecker import both, damped, each, join, joined_gradient, mean, means, over_data, second_moment, split
 
 Array = Any
@@ -78,6 +79,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_mlp(model, "kbfgs20_l_skip")
     xp = namespace(*nets.tensors(params))
     lam_A = xp.sqrt(xp.const(hyper.lam))                                                                             # R5.2
@@ -92,6 +94,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
     check_hyper(hyper)
+    check_state(state, State, model, params, A="ii", H_a="ii", H_g="oo", s_g="o", y_g="o")
+    lbfgs.check_kept("state.H_g", state.H_g, hyper.p)
     xp = namespace(*nets.tensors(params))
     beta, mu1 = xp.const(hyper.beta), xp.const(hyper.mu1)                                                            # R5.1
     lam_A = lam_G = xp.sqrt(xp.const(hyper.lam))                                                                     # R5.2
@@ -103,7 +107,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     grad = joined_gradient(g, tape.a, params, hyper.eta)                                                             # R5.6
     p = each(lambda H_g, D, H_a: H_g @ D @ H_a, state.H_g, grad, state.H_a)                                          # R5.8
     W = each(lambda layer, p: join(layer) - alpha * p, params, p)                                                    # R5.10
-    params = split(params, W)
+    params = split(params, finite("W", W))
     after = means(model, params, batch, hyper.eta)                                                                   # R5.12
     s_g = each(lambda s, h_p, h: beta * s + (1 - beta) * (h_p - mean(h)), state.s_g, after.h, tape.h)                # R5.15
     y_g = each(lambda y, g_p, g: beta * y + (1 - beta) * (g_p - mean(g)), state.y_g, after.g, g)                     # R5.15
@@ -122,6 +126,7 @@ def accepted(H: lbfgs.Memory, s_t: Array, y_t: Array, mu1: Any) -> Any:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("lam", hyper.lam, lambda lam: 0 < lam <= 1, "a number in (0, 1]",
                  "μ₂ = √λ and Algorithm 3 has a pole beyond 1 (DEV-KBFGS20-2)")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")

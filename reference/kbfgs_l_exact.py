@@ -17,7 +17,8 @@ from ..arrays.checks import check_number
 from ..arrays.errors import expect
 from .parts import lbfgs
 from .parts.damping import dpi_dlm
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
+from .parts.given import check_start, check_state
 from .parts.kronecker import both, damped, each, joined, joined_gradient, mean, means, over_data, second_moment, split
 
 Array = Any
@@ -75,6 +76,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     """
     lam_A, lam_G = dampings(model, params, hyper)
+    check_start(model, params)
     xp = namespace(*nets.tensors(params))
     A = over_data(data, lambda batch: each(second_moment, nets.forward(model, params, batch.x).a))                   # R10.1
     H_A = each(lambda A, lam_A: xp.inv(damped(A, lam_A)), A, lam_A)                                                  # R10.1
@@ -87,6 +89,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
     lam_A, lam_G = dampings(model, params, hyper)
+    check_state(state, State, model, params, H_A="ii", H_G="oo", s_G="o", y_G="o")
+    lbfgs.check_kept("state.H_G", state.H_G, hyper.p)
     xp = namespace(*nets.tensors(params))
     beta, mu1 = xp.const(hyper.beta), xp.const(hyper.mu1)
     k = state.k + 1                                                                                                  # R10.2
@@ -97,7 +101,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     DW = joined_gradient(g, tape.a, params, 0)                                                                       # R10.4
     p = each(lambda H_G, D, H_A: H_G @ D @ H_A, state.H_G, DW, state.H_A)                                            # R10.6
     W = each(lambda W, p: W - alpha * p, joined(params), p)                                                          # R10.7
-    params = split(params, W)
+    params = split(params, finite("W", W))
     after = means(model, params, batch, 0)                                                                           # R10.9
     A = each(second_moment, tape.a)                                                                                  # R10.12
     H_A = each(lambda A, lam_A: xp.inv(damped(A, lam_A)), A, lam_A)                                                  # R10.12
@@ -113,6 +117,7 @@ def dampings(model: nets.Model, params: Any, hyper: Hyper) -> tuple[tuple[Any, .
 
     Raises   ValueError for one that is out of its range, and for a net with a BatchNorm.
     """
+    check_descent(hyper, Hyper)
     nets.expect_no_batch_norm(model, "Algorithm 10 does not say how kbfgs_l_exact trains its parameters")
     check_number("beta", hyper.beta, lambda beta: 0 < beta < 1, "a number in (0, 1)", "Algorithm 10 requires it")
     check_number("mu1", hyper.mu1, lambda mu1: 0 < mu1 < 1, "a number in (0, 1)", "it weighs old curvature against new")

@@ -20,7 +20,8 @@ from .. import nets
 from ..arrays import namespace
 from ..arrays.checks import check_number
 from ..arrays.errors import expect
-from .parts.descent import descend, learning_rate
+from .parts.descent import check_descent, descend, finite, learning_rate
+from .parts.given import by_norm, check_start, check_state
 from .parts.kronecker import (
     damped,
     each,
@@ -112,6 +113,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, each with `y_sampled` unless the factors are empirical.
     """
     check_hyper(hyper, model)
+    check_start(model, params)
     xp = namespace(*nets.tensors(params))
     DW_h, D_norm_h = each(xp.zeros_like, joined(params)), each(xp.zeros_like, stacked(params))                       # R12.2
 
@@ -131,6 +133,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch, with `y_sampled` where line 11 needs it.  Returns new params, new state and the trace."""
     check_hyper(hyper, model)
+    check_state(state, State, model, params, DW_h="oi", Omega="ii", Gamma="oo", H_Omega="ii", H_Gamma="oo",
+                D_norm_h=by_norm(params))
     xp = namespace(*nets.tensors(params))
     beta, root = xp.const(hyper.beta), xp.sqrt(xp.const(hyper.lam))                                                  # R12.1
     k = state.k + 1                                                                                                  # R12.3
@@ -156,7 +160,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     due_2 = k % hyper.T_2 == 0                                                                                       # R12.17
     if due_2:
         pi, H_Omega, H_Gamma = inverses(Omega, Gamma, root)
-    return (split(params, W, norm), State(k, DW_h, Omega, Gamma, H_Omega, H_Gamma, D_norm_h),
+    return (split(params, finite("W", W), finite("norm", norm)), State(k, DW_h, Omega, Gamma, H_Omega, H_Gamma, D_norm_h),
             Trace(DW, D_norm, DW_h, D_norm_h, p, W, norm, Omega, Gamma, pi, H_Omega, H_Gamma))
 
 
@@ -193,6 +197,7 @@ def balance(Omega: Array, Gamma: Array) -> Any:
 
 def check_hyper(hyper: Hyper, model: nets.Model) -> None:
     """Raise ValueError for a hyper-parameter out of its range, and for empirical factors of a net with a BatchNorm."""
+    check_descent(hyper, Hyper)
     expect(hyper.fisher in ("sampled", "empirical"), "fisher", "'sampled' or 'empirical'", "targets are one of these",
            repr(hyper.fisher))
     if hyper.fisher == "empirical":

@@ -16,7 +16,8 @@ from .. import nets
 from ..arrays import namespace
 from ..arrays.checks import check_number
 from ..arrays.errors import expect
-from .parts.descent import learning_rate
+from .parts.descent import check_descent, finite, learning_rate
+from .parts.given import check_start, check_state
 from .parts.kronecker import damped, each, join, joined, joined_gradient, over_data, sampled_gradients, second_moment, split
 
 Array = Any
@@ -72,6 +73,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, each with `y_sampled`.
     """
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_mlp(model, "kfac20")
     xp = namespace(*nets.tensors(params))
     root = xp.sqrt(xp.const(hyper.lam))
@@ -90,6 +92,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch with `y_sampled`.  Returns new params, new state and the trace; nothing is written to."""
     check_hyper(hyper)
+    check_state(state, State, model, params, grad_h="oi", A="ii", G="oo", H_a="ii", H_g="oo")
     xp = namespace(*nets.tensors(params))
     beta, root = xp.const(hyper.beta), xp.sqrt(xp.const(hyper.lam))
     k = state.k + 1                                                                                                  # R7.1
@@ -109,11 +112,12 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     if k <= hyper.T or k % hyper.T == 0:                                                                             # R7.10
         H_a = each(lambda A: xp.inv(damped(A, root)), A)                                                             # R7.11
         H_g = each(lambda G: xp.inv(damped(G, root)), G)                                                             # R7.11
-    return split(params, W), State(k, grad_h, A, G, H_a, H_g), Trace(grad, grad_h, p, W, A, G, H_a, H_g)
+    return split(params, finite("W", W)), State(k, grad_h, A, G, H_a, H_g), Trace(grad, grad_h, p, W, A, G, H_a, H_g)
 
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("lam", hyper.lam, lambda lam: lam > 0, "a positive number", "it makes A and G invertible")
     check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
     expect(isinstance(hyper.T, int) and hyper.T >= 1, "T", "a positive integer", "it counts steps", hyper.T)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from .. import nets
 from ..arrays import namespace
-from .parts.descent import descend, gradient, learning_rate
+from .parts.descent import check_descent, descend, finite, gradient, learning_rate
+from .parts.given import by_tensor, check_start, check_state, of_modes
 from .parts.kronecker import damped, each
 from .parts.roots import TOLERANCE, check_tolerance, inverse_root
 from .parts.tensor_normal import Factors, by_mode, check_factors, contractions, factors_over_data, preconditioned
@@ -78,6 +79,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, of the size of the later ones (DEV-TNT-3).
     """
     check_hyper(hyper)
+    check_start(model, params)
     theta = nets.tensors(params)
     G_h = factors_over_data(data, lambda batch: contractions(gradient(model, params, batch, hyper.eta, None),
                                                              hyper.view))                                           # R16.2
@@ -92,6 +94,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     Raises   ArithmeticError where a root is not reached, see `parts.roots.inverse_root`.
     """
     check_hyper(hyper)
+    check_state(state, State, model, params, grad_h=by_tensor(params), G_h=of_modes(params, hyper.view),
+                root_inv=of_modes(params, hyper.view))
     theta = nets.tensors(params)
     xp = namespace(*theta)
     mu, beta = xp.const(hyper.mu), xp.const(hyper.beta)                                                              # R16.1
@@ -105,7 +109,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     root_inv = roots(G_h, hyper) if k % hyper.T_2 == 0 else state.root_inv                                    # R16.11 R16.12
     p = preconditioned(grad_h, root_inv, hyper.view)                                                                 # R16.14
     theta = each(lambda W, p: descend(W, p, alpha, hyper.gamma), theta, p)                                    # R16.15 R16.16
-    return nets.layers(theta, params), State(k, grad_h, G_h, root_inv), Trace(grad, grad_h, G_h, root_inv, p, theta)
+    return (nets.layers(finite("theta", theta), params), State(k, grad_h, G_h, root_inv),
+            Trace(grad, grad_h, G_h, root_inv, p, theta))
 
 
 def roots(G_h: Factors, hyper: Hyper) -> Factors:
@@ -119,5 +124,6 @@ def roots(G_h: Factors, hyper: Hyper) -> Factors:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_factors(hyper)
     check_tolerance(hyper.tolerance)

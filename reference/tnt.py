@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from .. import nets
 from ..arrays import namespace
 from ..arrays.errors import expect
-from .parts.descent import descend, gradient, learning_rate
+from .parts.descent import check_descent, descend, finite, gradient, learning_rate
 from .parts.fisher import with_sampled
+from .parts.given import by_tensor, check_start, check_state, of_modes
 from .parts.kronecker import damped, each
 from .parts.tensor_normal import Factors, by_mode, check_factors, contractions, factors_over_data, identify, preconditioned
 
@@ -94,6 +95,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches, of the size of the later ones (DEV-TNT-3), with `y_sampled` for "sampled".
     """
     check_hyper(hyper)
+    check_start(model, params)
     theta = nets.tensors(params)
     eps = namespace(*theta).const(hyper.eps)
 
@@ -111,6 +113,8 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch, with `y_sampled` where the statistics are due.  Returns new params, new state and the trace."""
     check_hyper(hyper)
+    check_state(state, State, model, params, grad_h=by_tensor(params), G_h=of_modes(params, hyper.view),
+                U_inv=of_modes(params, hyper.view))
     theta = nets.tensors(params)
     xp = namespace(*theta)
     mu, beta = xp.const(hyper.mu), xp.const(hyper.beta)                                                              # R15.1
@@ -127,7 +131,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     U_inv = inverses(U_t, eps) if U_t else state.U_inv                                                               # R15.16
     p = preconditioned(grad_h, U_inv, hyper.view)                                                                    # R15.18
     theta = each(lambda W, p: descend(W, p, alpha, hyper.gamma), theta, p)                                  # R15.19 R15.20
-    return (nets.layers(theta, params), State(k, grad_h, G_h, U_inv),
+    return (nets.layers(finite("theta", theta), params), State(k, grad_h, G_h, U_inv),
             Trace(grad, G_b, grad_h, G_h, U_t, U_inv, p, theta))
 
 
@@ -146,6 +150,7 @@ def inverses(U_t: Factors, eps: Any) -> Factors:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     expect(hyper.fisher in ("sampled", "empirical"), "fisher", "'sampled' or 'empirical'", "the text has these two",
            repr(hyper.fisher))
     check_factors(hyper)

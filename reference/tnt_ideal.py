@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from .. import nets
 from ..arrays import namespace
 from ..arrays.checks import check_number
-from .parts.descent import gradient, learning_rate
+from .parts.descent import check_descent, finite, gradient, learning_rate
 from .parts.fisher import per_example, weighted_targets
+from .parts.given import check_start, check_state
 from .parts.kronecker import damped, each
 from .parts.tensor_normal import Factors, as_modes, by_mode, check_view, identify, preconditioned
 
@@ -59,6 +60,7 @@ LINES = {"grad": "R14.3", "G": "R14.4", "U_t": "R14.4", "U_inv": "R14.5", "p": "
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """Nothing is remembered from step to step; the data are not looked at."""
     check_hyper(hyper)
+    check_start(model, params)
     nets.expect_uncoupled(model, "tnt_ideal")
     return State(0)
 
@@ -70,6 +72,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     Returns new params, new state and the trace; nothing that was passed in is written to.
     """
     check_hyper(hyper)
+    check_state(state, State, model, params)
     nets.expect_uncoupled(model, "tnt_ideal")
     k = state.k + 1                                                                                                  # R14.1
     theta = nets.tensors(params)
@@ -81,7 +84,7 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     U_inv = by_mode(lambda U: namespace(U).inv(damped(U, eps)), U_t)                                                 # R14.5
     p = preconditioned(grad, U_inv, hyper.view)                                                                      # R14.5
     theta = each(lambda W, p: W - alpha * p, theta, p)                                                               # R14.6
-    return nets.layers(theta, params), State(k), Trace(grad, G, U_t, U_inv, p, theta)
+    return nets.layers(finite("theta", theta), params), State(k), Trace(grad, G, U_t, U_inv, p, theta)
 
 
 def examples(batch: nets.Batch) -> Array:
@@ -119,5 +122,6 @@ def mean_contractions(G: Array, w: Array) -> tuple[Array, ...]:
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
     check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "it makes every factor invertible")
     check_view(hyper.view)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number
-from ..parts.descent import descend, gradient, learning_rate
+from ..parts.descent import check_descent, descend, finite, gradient, learning_rate
+from ..parts.given import by_tensor, check_start, check_state
 
 Array = Any
 
@@ -61,6 +62,8 @@ LINES = {"g": "KB1.2", "m": "KB1.3", "v": "KB1.4", "m_h": "KB1.5", "v_h": "KB1.6
 
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """m = v = 0 (KB1); the data are not looked at: the bias correction makes a warm start needless (R Section 2.8.2)."""
+    check_hyper(hyper)
+    check_start(model, params)
     m, v = (tuple(namespace(theta_i).zeros(theta_i.shape) for theta_i in nets.tensors(params)) for _ in range(2))
     return State(0, m, v)
 
@@ -68,9 +71,8 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
-    check_number("beta1", hyper.beta1, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
-    check_number("beta2", hyper.beta2, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
-    check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "a dead unit has v = 0")
+    check_hyper(hyper)
+    check_state(state, State, model, params, m=by_tensor(params), v=by_tensor(params))
     t = state.k + 1                                                                             # KB1.1
     theta = nets.tensors(params)
     xp = namespace(*theta)
@@ -83,4 +85,12 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     v_h = tuple(v_i / (1 - beta2**t) for v_i in v)                                              # KB1.6
     p = tuple(m_i / (xp.sqrt(v_i) + eps) for m_i, v_i in zip(m_h, v_h, strict=True))            # KB1.7
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, p, strict=True))  # KB1.7
-    return nets.layers(theta, params), State(t, m, v), Trace(g, m, v, m_h, v_h, p, theta)
+    return nets.layers(finite("theta", theta), params), State(t, m, v), Trace(g, m, v, m_h, v_h, p, theta)
+
+
+def check_hyper(hyper: Hyper) -> None:
+    """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
+    check_number("beta1", hyper.beta1, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
+    check_number("beta2", hyper.beta2, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
+    check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "a dead unit has v = 0")

@@ -15,7 +15,8 @@ from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number
 from ...arrays.errors import expect
-from ..parts.descent import descend, gradient, learning_rate
+from ..parts.descent import check_descent, descend, finite, gradient, learning_rate
+from ..parts.given import by_tensor, check_start, check_state
 
 Array = Any
 
@@ -64,6 +65,8 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     Takes    data: a Batch or an iterable of Batches.
     Raises   ValueError where there is none.
     """
+    check_hyper(hyper)
+    check_start(model, params)
     batches = [data] if isinstance(data, nets.Batch) else list(data)
     expect(batches, "data", "at least one batch", "v starts from the data (R Section 2.8.2)", "none")
     total = sum(batch.x.shape[0] for batch in batches)
@@ -78,9 +81,8 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
-    check_number("beta1", hyper.beta1, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
-    check_number("beta2", hyper.beta2, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
-    check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "a dead unit has v = 0")
+    check_hyper(hyper)
+    check_state(state, State, model, params, m=by_tensor(params), v=by_tensor(params))
     k = state.k + 1
     theta = nets.tensors(params)
     xp = namespace(*theta)
@@ -91,4 +93,12 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     v = tuple(beta2 * v_i + (1 - beta2) * g_i**2 for v_i, g_i in zip(state.v, g, strict=True))  # R§2.8.2
     p = tuple(m_i / (xp.sqrt(v_i) + eps) for m_i, v_i in zip(m, v, strict=True))                # R§2.8.2
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, p, strict=True))  # R§2.8.2
-    return nets.layers(theta, params), State(k, m, v), Trace(g, m, v, p, theta)
+    return nets.layers(finite("theta", theta), params), State(k, m, v), Trace(g, m, v, p, theta)
+
+
+def check_hyper(hyper: Hyper) -> None:
+    """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
+    check_number("beta1", hyper.beta1, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
+    check_number("beta2", hyper.beta2, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "averages must forget")
+    check_number("eps", hyper.eps, lambda eps: eps > 0, "a positive number", "a dead unit has v = 0")

@@ -14,7 +14,8 @@ from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number
 from ...arrays.errors import expect
-from ..parts.descent import descend, gradient, learning_rate
+from ..parts.descent import check_descent, descend, finite, gradient, learning_rate
+from ..parts.given import by_tensor, check_start, check_state
 
 Array = Any
 
@@ -56,15 +57,16 @@ LINES = {"g": "R§2.8.2", "g_h": "R§2.5.2", "theta": "R§3.7.2"}
 
 def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """ĝ = 0 (R Section 2.8.2); the data are not looked at."""
+    check_hyper(hyper)
+    check_start(model, params)
     return State(0, tuple(namespace(theta_i).zeros(theta_i.shape) for theta_i in nets.tensors(params)))
 
 
 def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper: Hyper, *,
          tape: nets.Tape | None = None) -> tuple[Any, State, Trace]:
     """One step on one batch.  Returns new params, new state and the trace; nothing that was passed in is written to."""
-    check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "momentum must fade")
-    expect(hyper.momentum in ("ema", "heavy_ball"), "momentum", "'ema' or 'heavy_ball'", "the thesis uses these two",
-           repr(hyper.momentum))
+    check_hyper(hyper)
+    check_state(state, State, model, params, g_h=by_tensor(params))
     k = state.k + 1
     theta = nets.tensors(params)
     alpha = learning_rate(hyper.alpha, k, theta[0])
@@ -73,4 +75,12 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
     g = gradient(model, params, batch, hyper.eta, tape)                                         # R§2.8.2
     g_h = tuple(beta * g_h_i + new * g_i for g_h_i, g_i in zip(state.g_h, g, strict=True))      # R§2.5.2
     theta = tuple(descend(theta_i, p_i, alpha, hyper.gamma) for theta_i, p_i in zip(theta, g_h, strict=True))  # R§3.7.2
-    return nets.layers(theta, params), State(k, g_h), Trace(g, g_h, theta)
+    return nets.layers(finite("theta", theta), params), State(k, g_h), Trace(g, g_h, theta)
+
+
+def check_hyper(hyper: Hyper) -> None:
+    """Raise ValueError for a hyper-parameter out of its range."""
+    check_descent(hyper, Hyper)
+    check_number("beta", hyper.beta, lambda beta: 0 <= beta < 1, "a number in [0, 1)", "momentum must fade")
+    expect(hyper.momentum in ("ema", "heavy_ball"), "momentum", "'ema' or 'heavy_ball'", "the thesis uses these two",
+           repr(hyper.momentum))

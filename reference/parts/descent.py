@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ... import nets
 from ...arrays import namespace
-from ...arrays.checks import check_number
+from ...arrays.checks import check_fields, check_number
 from ...arrays.errors import expect
 
 Array = Any
@@ -27,17 +27,29 @@ class StepDecay(NamedTuple):
 def learning_rate(alpha: Any, k: int, like: Array) -> Any:
     """α_k of step k = 1, 2, … in the arithmetic of `like`, from a number or a `StepDecay`.
 
-    Raises   ValueError for a rate or factor that is not positive, or a period that is not a positive integer.
+    Raises   what `check_rate` raises.
     """
+    check_rate(alpha)
     xp = namespace(like)
     if not isinstance(alpha, StepDecay):
-        check_number("alpha", alpha, lambda alpha: alpha > 0, "a positive number", "a step goes down")
         return xp.const(alpha)
-    check_number("alpha", alpha.alpha, lambda alpha: alpha > 0, "a positive number", "a step goes down")
-    check_number("factor", alpha.factor, lambda factor: factor > 0, "a positive number", "it scales a rate")
-    expect(isinstance(alpha.period, int) and alpha.period >= 1, "period", "a positive integer", "it counts steps",
-           alpha.period)
     return xp.const(alpha.alpha) * xp.const(alpha.factor) ** ((k - 1) // alpha.period)
+
+
+def check_rate(alpha: Any) -> None:
+    """Raise ValueError for a rate or factor that is not positive, or a period that is not a positive integer."""
+    alpha, factor, period = alpha if isinstance(alpha, StepDecay) else StepDecay(alpha, 1, 1)
+    check_number("alpha", alpha, lambda alpha: alpha > 0, "a positive number", "a step goes down")
+    check_number("factor", factor, lambda factor: factor > 0, "a positive number", "it scales a rate")
+    expect(isinstance(period, int) and period >= 1, "period", "a positive integer", "it counts steps", period)
+
+
+def check_descent(hyper: Any, kind: Any) -> None:
+    """Raise TypeError unless `hyper` has the fields of `kind`, ValueError for an alpha, eta or gamma out of range."""
+    check_fields("hyper", hyper, kind)
+    check_rate(getattr(hyper, "alpha", 1))
+    check_number("eta", getattr(hyper, "eta", 0), lambda eta: eta >= 0, "a number >= 0", "it weighs a penalty")
+    check_number("gamma", getattr(hyper, "gamma", 0), lambda gamma: gamma >= 0, "a number >= 0", "it shrinks the parameters")
 
 
 def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: nets.Tape | None) -> tuple[Array, ...]:
@@ -52,9 +64,17 @@ def gradient(model: nets.Model, params: Any, batch: nets.Batch, eta: Any, tape: 
     g = nets.tensors(nets.gradients(params, nets.pre_gradients(model, params, tape, batch.y), tape.a))
     if eta != 0:
         g = tuple(g_i + xp.const(eta) * theta_i for g_i, theta_i in zip(g, theta, strict=True))
-    for i, g_i in enumerate(g):
-        expect(xp.all_finite(g_i), f"g[{i}]", "finite numbers", "the step would spread nan", "nan or inf")
-    return g
+    return finite("g", g)
+
+
+def finite(name: str, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The arrays.
+
+    Raises   ValueError where one has an entry that is not finite.
+    """
+    for l, x in enumerate(arrays):
+        expect(namespace(x).all_finite(x), f"{name}[{l}]", "finite numbers", "the step would spread nan", "nan or inf")
+    return arrays
 
 
 def descend(theta: Array, p: Array, alpha: Any, gamma: Any) -> Array:

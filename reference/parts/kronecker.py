@@ -17,6 +17,7 @@ from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number
 from ...arrays.errors import expect
+from .descent import finite
 
 Array = Any
 
@@ -90,7 +91,7 @@ def joined_gradient(g: Any, a: Any, params: Any, eta: Any) -> tuple[Array, ...]:
     if eta != 0:
         eta = namespace(*grad).const(eta)
         grad = each(lambda D, W: D + eta * W, grad, joined(params))
-    return _finite("grad", grad)
+    return finite("grad", grad)
 
 
 def stacked_gradient(g: Any, a: Any, params: Any) -> tuple[Array, ...]:
@@ -98,13 +99,7 @@ def stacked_gradient(g: Any, a: Any, params: Any) -> tuple[Array, ...]:
 
     Raises   ValueError where it is not finite.
     """
-    return _finite("D_norm", each(lambda g, x_h: stack(nets.norm_gradient(g, x_h)), of_norms(params, g), of_norms(params, a)))
-
-
-def _finite(name: str, grad: tuple[Array, ...]) -> tuple[Array, ...]:
-    for l, D in enumerate(grad):
-        expect(namespace(D).all_finite(D), f"{name}[{l}]", "finite numbers", "the step would spread nan", "nan or inf")
-    return grad
+    return finite("D_norm", each(lambda g, x_h: stack(nets.norm_gradient(g, x_h)), of_norms(params, g), of_norms(params, a)))
 
 
 def sampled_gradients(model: nets.Model, params: Any, tape: nets.Tape, batch: nets.Batch) -> tuple[Array, ...]:
@@ -162,12 +157,8 @@ def over_data(data: Any, statistic: Callable[[nets.Batch], tuple[Array, ...]]) -
 
 
 def split_damping(model: nets.Model, params: Any, lam: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice.
-
-    Raises   ValueError where `params` are not as many as the model's trainable records.
-    """
+    """λ_A = √P √λ and λ_G = √λ/√P of every layer (R Section 3.4.3): their product is λ, and P = 1 gives √λ twice."""
     P = nets.positions(model)
-    expect(len(params) == len(P), "params", f"{len(P)} layers", "the model has as many", len(params))
     xp = namespace(*nets.tensors(params))
     root = xp.sqrt(xp.const(lam))
     root_P = each(lambda P: xp.sqrt(xp.const(P)), of_layers(params, P))

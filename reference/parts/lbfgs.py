@@ -31,8 +31,17 @@ class Memory(NamedTuple):
     p: int
     h: Any = 1
 
+    shape = property(lambda self: (self.S.shape[0], self.S.shape[0]))
+
     def __matmul__(self, X: Array) -> Array:
         return product.trusted(self.S, self.Y, X, self.h)
+
+
+def check_kept(name: str, H: tuple[Any, ...], p: int) -> None:
+    """Raise TypeError unless all are Memories of p pairs, or matrices where p = 0."""
+    kept = [matrix.p if isinstance(matrix, Memory) else 0 for matrix in H]
+    expect(all(n == p for n in kept), name, f"Memories of p = {p} pairs" if p else "matrices", f"the hyper-parameters say p = {p}",
+           f"p = {', '.join(map(str, kept))}", TypeError)
 
 
 def _prepare(given: dict[str, Any]) -> dict[str, Any]:

@@ -327,7 +327,7 @@ def test_data_that_are_not_finite(method, bad):
 def test_parameters_that_are_not_finite(method):
     for bad in (NAN, INF, -INF):
         with np.errstate(invalid="ignore"):
-            refused(method, ValueError, r"^g\[\d\]: expected finite numbers because the step would spread nan, got nan or inf$",
+            refused(method, ValueError, r"^(g|params)\[\d\]: expected finite numbers because the step would spread nan, got",
                     lambda params, batch, bad=bad: ((params[0], nets.Layer(params[1].W, with_one(params[1].b, bad))), batch))
 
 

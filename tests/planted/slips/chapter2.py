@@ -137,6 +137,9 @@ SLIPS = {
         ],
     },
     "reference.parts.lbfgs": {
+        "reference/test_methods_given.py::test_a_matrix_is_no_memory[kbfgs-kbfgs_l]": [
+            ("check_kept", "all(n == p for n in kept)", "True", "a Memory passes for a matrix"),
+        ],
         "chapter2/test_chapter2_lbfgs.py::test_compact_two_loops_and_dense_are_one_matrix": [
             ("R§2.3", "inner[:m]", "inner[m:]", "Y for S"),
             ("R§2.3", "xp.solve(R.T,", "xp.solve(R,", "R⁻¹ for R⁻ᵀ"),
@@ -171,7 +174,7 @@ SLIPS = {
             ("joined_gradient", "D + eta * W", "D + 2 * eta * W", "the penalty is η‖θ‖²"),
         ],
         "chapter2/test_chapter2_awkward.py::test_a_gradient_that_is_not_finite_is_refused": [
-            ("_finite", "namespace(D).all_finite(D)", "True", "an infinite gradient goes on"),
+            ("joined_gradient", 'finite("grad", grad)', "grad", "an infinite gradient goes on"),
         ],
     },
 }

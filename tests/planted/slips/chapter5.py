@@ -22,7 +22,7 @@ STEP_OF_BOTH = [
     ("R(5.5)", "reduction_ratio(f, f_p, foretold)", "reduction_ratio(f_p, f, foretold)", "ρ of the growth"),
     ("R23.6", "boost=hyper.boost, drop=hyper.drop", "boost=hyper.drop, drop=hyper.boost", "boost and drop exchanged"),
     ("R23.7", "W + alpha * p", "W - alpha * p", "the step goes up"),
-    ("R23.7", "alpha * p if", "p if", "the learning rate is left out"),
+    ("R23.7", "W + alpha * p", "W + p", "the learning rate is left out"),
 ]
 
 SLIPS = {

@@ -24,7 +24,7 @@ SLIPS = {
             ("KB1.2", "batch, hyper.eta, tape", "batch, hyper.eta, None", "the tape is not used"),
         ],
         "reference/test_methods_contract.py::test_hyper_parameters_out_of_range": [
-            ("step", "lambda eps: eps > 0", "lambda eps: eps >= 0", "ε = 0 passes"),
+            ("check_hyper", "lambda eps: eps > 0", "lambda eps: eps >= 0", "ε = 0 passes"),
         ],
         "reference/test_methods_contract.py::test_defaults_are_those_of_their_sources": [
             ("Hyper", "Fraction(999, 1000)", "Fraction(99, 100)", "β₂ = 0.99 by default"),
@@ -62,7 +62,7 @@ SLIPS = {
              "conventions exchanged"),
         ],
         "reference/test_methods_contract.py::test_hyper_parameters_out_of_range": [
-            ("step", "0 <= beta < 1", "0 <= beta <= 1", "β = 1 passes"),
+            ("check_hyper", "0 <= beta < 1", "0 <= beta <= 1", "β = 1 passes"),
         ],
         "reference/test_methods_contract.py::test_defaults_are_those_of_their_sources": [
             ("Hyper", "Fraction(9, 10)", "Fraction(99, 100)", "β = 0.99 by default"),

@@ -76,7 +76,7 @@ SLIPS = {
             ("W1.8", "theta_i - state.lam", "theta_i + state.lam", "the step goes up"),
             ("W1.8", "state.lam * (eta_i * u_i)", "eta_i * u_i", "λ is missing"),
             ("W1.8", "taylor.spread(eta,", "taylor.spread(state.eta,", "stale η"),
-            ("W1.8", "params, partition)), u,", "params, partition)), g,", "along g, not along u"),
+            ("W1.8", "label), u,", "label), g,", "along g, not along u"),
             ("W§F", "mu * a + (1 - mu) * b", "(1 - mu) * a + mu * b", "the weights exchanged"),
             ("W§F", "b if t == 0 else ", "", "an average that starts from 0"),
         ],

@@ -1,5 +1,7 @@
 """Slips in what methods share: damping, quasi-Newton updates, SMW, tensors, descent."""
 
+GIVEN = "reference/test_methods_given.py"
+
 SLIPS = {
     "reference.parts.damping": {
         "reference/test_parts_damping.py::test_awkward_cases_are_those_of_the_text": [
@@ -124,7 +126,30 @@ SLIPS = {
             ("_check_mode", "1 <= i", "0 <= i", "mode 0 passes and means the last one"),
         ],
     },
+    "reference.parts.given": {
+        f"{GIVEN}::test_a_state_of_other_shapes_or_arithmetic_is_refused[kfac]": [
+            ("check_state", "none or _shapes(value) == expected", "True", "any shape passes"),
+            ("check_state", "*_arrays(value))", ")", "any arithmetic passes"),
+        ],
+        f"{GIVEN}::test_what_is_no_state_or_hyper_of_the_method_is_refused[kfac]": [
+            ("check_state", "and state.k >= 0", "", "a negative count passes"),
+            ("check_state", 'check_fields("state", state, kind)', "None", "the State of another method passes"),
+        ],
+        f"{GIVEN}::test_parameters_that_are_not_finite_or_of_another_model_are_no_start[sgd_m]": [
+            ("check_start", 'finite("params", nets.tensors(params))', "None", "nan is a start"),
+            ("check_start", "nets.check_params(model, params)", "None", "parameters of another model are a start"),
+        ],
+        f"{GIVEN}::test_a_damping_that_is_not_positive_is_refused[smw_gn-lam_LM]": [
+            ("check_positive", "bool(x > 0)", "True", "a negative damping passes"),
+        ],
+    },
     "reference.parts.descent": {
+        f"{GIVEN}::test_numbers_that_no_float_holds": [
+            ("finite", "namespace(x).all_finite(x)", "True", "a step may end in infinity"),
+        ],
+        f"{GIVEN}::test_what_is_no_state_or_hyper_of_the_method_is_refused[kfac]": [
+            ("check_descent", 'check_fields("hyper", hyper, kind)', "None", "the Hyper of another method passes"),
+        ],
         "reference/test_parts_descent.py::test_descend_in_loops": [
             ("R§3.7.2", "theta - alpha", "theta + alpha", "ascent"),
             ("R§3.7.2", "p + xp.const(gamma) * theta", "p + xp.const(gamma) / alpha * theta", "weight decay that α does not scale"),
@@ -135,7 +160,7 @@ SLIPS = {
             ("learning_rate", "** ((k - 1) // alpha.period)", "** ((k - 1) / alpha.period)", "falls smoothly"),
         ],
         "reference/test_parts_descent.py::test_rates_that_are_not_positive": [
-            ("learning_rate", "lambda factor: factor > 0", "lambda factor: factor >= 0", "a factor of 0 passes"),
+            ("check_rate", "lambda factor: factor > 0", "lambda factor: factor >= 0", "a factor of 0 passes"),
         ],
         "reference/test_parts_descent.py::test_gradient_by_central_differences": [
             ("gradient", "const(eta) * theta_i", "const(2 * eta) * theta_i", "the penalty is η‖θ‖²"),
@@ -145,7 +170,7 @@ SLIPS = {
              "biases are not penalized"),
         ],
         "reference/test_parts_descent.py::test_gradients_that_overflow": [
-            ("gradient", "xp.all_finite(g_i)", "True", "an infinite gradient goes on"),
+            ("gradient", 'finite("g", g)', "g", "an infinite gradient goes on"),
         ],
         "reference/test_parts_descent.py::test_weight_decay_below_zero": [
             ("descend", "gamma >= 0", "True", "negative weight decay passes"),
