@@ -31,7 +31,10 @@ class Memory(NamedTuple):
     p: int
     h: Any = 1
 
-    shape = property(lambda self: (self.S.shape[0], self.S.shape[0]))
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, n), as a matrix that does the same would have."""
+        return (self.S.shape[0], self.S.shape[0])
 
     def __matmul__(self, X: Array) -> Array:
         return product.trusted(self.S, self.Y, X, self.h)
