@@ -664,6 +664,22 @@ def test_dev_smw_4_a_penalty_has_a_hessian():
         assert (g == gradients(params, batch).sum(axis=0) / 2 + eta * flat(nets.tensors(params))).all()
 
 
+def test_dev_smw_5_a_difference_that_cancels():
+    """A feature of 10⁴ beside one of 1, λ = 1.001: ‖G‖/λ is 5·10⁷, beyond 1/u in float32 and far from it in float64."""
+    model, found = nets.mlp((2, 1), ("linear",), "mse"), {}
+    for kind in ("float32", "float64"):
+        params = arrays.cast((nets.Layer(np.ones((1, 2)), np.zeros(1)),), kind)
+        batch = nets.Batch(*arrays.cast((np.array([[1e4, 0.0], [0.0, 1.0]]), np.zeros((2, 1))), kind))
+        for method in (subsampled, hessian_free):
+            hyper = method.Hyper()
+            after, _, _ = method.step(model, params, method.init(model, params, batch, hyper), batch, hyper)
+            found[kind, method] = float(after[0].W[0, 0])
+    right = found["float64", hessian_free]
+    assert abs(found["float64", subsampled] - right) < 1e-7
+    assert abs(found["float32", hessian_free] - right) < 1e-6
+    assert found["float32", subsampled] == 1
+
+
 def test_dev_lm_1_nothing_foretold():
     params, (batch, _) = problem("fmpq")
     fitted = nets.forward(MODEL, params, batch.x).output
