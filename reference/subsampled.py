@@ -6,8 +6,8 @@ Symbols  `grad` the gradient g over the mini-batch S₁, in W̄; B = (1/N₂) J�
          `parts.curvature`; D (q, q), one for each block of layers; d = D⁻¹Jg; p the direction; ρ, λ of Section 5.2.3.
 Departs  DEV-SMW-1: (5.6) with H = I for every loss, since the rows are CᵀJ with H_i = C_i C_iᵀ: D is symmetric, H may be singular.
          DEV-SMW-2: the Fisher matrix is the empirical one, as printed (ERR-13), or that of drawn targets. DEV-SMW-3: ρ is taken at
-         θ + p, as printed, while the step goes to θ + αp. DEV-SMW-4: with a penalty η/2 ‖θ‖² its Hessian ηI is part of B. DEV-SMW-5: no
-         refinement of p, which loses digits as ‖B‖/λ grows.
+         θ + p, as printed, while the step goes to θ + αp. DEV-SMW-4: with a penalty η/2 ‖θ‖² its Hessian ηI is part of B.
+         DEV-SMW-5: no refinement of p, which loses digits as ‖B‖/λ grows.
 """
 
 from __future__ import annotations
