@@ -9,6 +9,7 @@ from .model import (
     Layer,
     Model,
     Norm,
+    batches,
     check_params,
     cnn,
     expect_mlp,
@@ -43,7 +44,7 @@ from .rules import Moments
 
 __all__ = ["ACTIVATIONS", "LOSSES", "Act", "AvgPool", "Back", "Batch", "BatchNorm", "Bernoulli", "Categorical", "Conv2d",
            "Dense", "Flatten", "Layer", "MaxPool", "Model", "Moments", "Norm", "Normal", "Residual", "Tape", "backward",
-           "batch_stats", "check_params", "cnn", "expect_mlp", "expect_no_batch_norm", "expect_uncoupled", "forward",
-           "gradients", "init", "jacobian", "layer_shapes", "layers", "lenet5", "mean_loss", "mlp", "norm_gradient",
+           "batch_stats", "batches", "check_params", "cnn", "expect_mlp", "expect_no_batch_norm", "expect_uncoupled",
+           "forward", "gradients", "init", "jacobian", "layer_shapes", "layers", "lenet5", "mean_loss", "mlp", "norm_gradient",
            "output_factor", "output_gradient", "output_hessian", "positions", "pre_gradients", "predictive", "sample_targets",
            "single", "small_resnet", "small_vgg", "taylor", "tensors", "weight_gradient"]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..arrays import is_integer, map_arrays, namespace
 from ..arrays.errors import expect
 from .model import Layer, Model, check_params, expect_uncoupled
-from .passes import Tape, _back
+from .passes import Tape, _back, check_tape
 from .records import TRAINABLE, Residual
 from .rules import RULES
 
@@ -47,9 +47,10 @@ def jacobian_product(model: Model, params: Any, tape: Tape, theta_1: Any) -> Arr
     """J_n θ₁ of every example (R Algorithm 19): the derivative of the output (N, m) in the direction θ₁.
 
     Takes    tape: what `forward` returned for the same params; theta_1 like params.
-    Raises   ValueError where theta_1 has other shapes, or the model has a BatchNorm.
+    Raises   ValueError where theta_1 has other shapes, tape or params are of another model, or it has a BatchNorm.
     """
     expect_uncoupled(model, "jacobian_product")
+    check_tape(model, params, tape)
     check_params(model, theta_1)
     return _through(model.layers, None, tape.kept, zip(params, theta_1, tape.a, strict=True))      # R§5.4.4
 
@@ -73,9 +74,10 @@ def jacobian(model: Model, params: Any, tape: Tape, x: Array | None = None) -> J
     """The rows x_ncᵀ J_n, factored: Algorithm 20 in its partial mode, for x (N, C, m); all of J where x is None, x_nc = e_c.
 
     Takes    tape: what `forward` returned for the same params.
-    Raises   ValueError where x has another shape, or the model has a BatchNorm.
+    Raises   ValueError where x has another shape, tape or params are of another model, or it has a BatchNorm.
     """
     expect_uncoupled(model, "jacobian")
+    check_tape(model, params, tape)
     N, m = tape.output.shape
     xp = namespace(tape.output)
     if x is None:

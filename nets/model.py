@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from math import prod
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.errors import expect
+from ..arrays.errors import expect, sequence, shape_of
 from .activations import ACTIVATIONS
 from .losses import LOSSES
-from .records import Act, BatchNorm, Conv2d, Dense, Residual, shapes
+from .records import Act, BatchNorm, Conv2d, Dense, Residual, count, ends, shapes
 
 Array = Any
 
@@ -59,16 +60,17 @@ def mlp(widths: Any, activations: Any, loss: str) -> Model:
     Takes    widths: L + 1 positive integers; activations: L names out of "linear", "relu", "logistic", "tanh", "elu";
              loss: "mse" (half the sum of squares), "bce" or "softmax_ce". The last two are taken on logits, so their last
              activation must be "linear": the sigmoid output of R Table 2.4 is inside the loss.
-    Raises   ValueError where one of these does not hold.
+    Raises   ValueError where one of these does not hold; TypeError for what is no sequence.
     """
-    widths, activations = tuple(widths), tuple(activations)
-    expect(len(widths) >= 2 and all(isinstance(d, int) and d >= 1 for d in widths), "widths",
+    widths = sequence(widths, "widths", "positive integers", "every layer has one")
+    activations = sequence(activations, "activations", "names", "every layer has one")
+    expect(len(widths) >= 2 and all(map(count, widths)), "widths",
            "at least two positive integers", "a layer maps inputs to outputs", widths)
     expect(len(activations) == len(widths) - 1, "activations", f"{len(widths) - 1} names",
            "every layer has one activation", activations)
-    expect(all(name in ACTIVATIONS for name in activations), "activations", f"names out of {', '.join(ACTIVATIONS)}",
-           "their derivatives are written by hand", activations)
-    expect(loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}", "its Hessian is written by hand", repr(loss))
+    expect(all(isinstance(name, str) and name in ACTIVATIONS for name in activations), "activations",
+           f"names out of {', '.join(ACTIVATIONS)}", "their derivatives are written by hand", activations)
+    _check_loss(loss)
     expect(loss == "mse" or activations[-1] == "linear", "activations", "a last activation 'linear'",
            f"{loss} is taken on logits", repr(activations[-1]))
     pairs = [(Dense(d), Act(name)) for d, name in zip(widths[1:], activations, strict=True)]
@@ -79,20 +81,32 @@ def cnn(input_shape: Any, layers: Any, loss: str) -> Model:
     """A network of any records, convolutional or not.
 
     Takes    input_shape: (C, H, W) of images, or (d,); layers: records; loss: as in `mlp`, whose last two are taken on logits,
-             so that no activation but "linear" may come last.
+             so that no activation but "linear" may come behind the last record with parameters, or behind that of a branch of a
+             Residual that ends the network. Pools may: they are no activations, and any number can come out of them.
     Raises   ValueError or TypeError, which name the record, where something does not fit; the last layer must give a vector.
     """
-    input_shape, layers = tuple(input_shape), tuple(layers)
-    expect(len(input_shape) in (1, 3) and all(type(d) is int and d >= 1 for d in input_shape), "input_shape",
-           "(C, H, W) or (d,), positive integers", "inputs are images or vectors", input_shape)
-    expect(loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}", "its Hessian is written by hand", repr(loss))
+    input_shape, layers = shape_of_input(input_shape), sequence(layers, "layers", "layer records", "a network is made of them")
+    _check_loss(loss)
     after, weights = shapes(layers, input_shape)
     expect(weights, "layers", "at least one with parameters", "there is something to train", layers)
     expect(len(after) == 1, "layers", "a last layer that gives a vector", "a loss is taken on one (is a Flatten missing?)",
            f"images of shape {after}")
-    expect(loss == "mse" or not isinstance(layers[-1], Act) or layers[-1].name == "linear", "layers",
-           "a last activation 'linear'", f"{loss} is taken on logits", repr(layers[-1]))
+    bent = next((record for record in ends(layers) if isinstance(record, Act)), None)
+    expect(loss == "mse" or bent is None, "layers", "a last activation 'linear'", f"{loss} is taken on logits", repr(bent))
     return Model(input_shape, layers, loss)
+
+
+def shape_of_input(shape: Any) -> tuple[int, ...]:
+    """`shape` as a tuple, once it is checked: (C, H, W) of images, or (d,)."""
+    what, why = "(C, H, W) or (d,), positive integers", "inputs are images or vectors"
+    shape = sequence(shape, "input_shape", what, why)
+    expect(len(shape) in (1, 3) and all(map(count, shape)), "input_shape", what, why, shape)
+    return shape
+
+
+def _check_loss(loss: Any) -> None:
+    expect(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {', '.join(LOSSES)}", "its Hessian is written by hand",
+           repr(loss))
 
 
 def layer_shapes(model: Model) -> list[tuple[int, ...]]:
@@ -110,7 +124,13 @@ def init(model: Model, seed: int) -> tuple[Layer | Norm, ...]:
 
     The gain is √2 before "relu" and "elu" and 1 otherwise, which keeps the size of activations over depth (W Appendix F;
     R is silent). BatchNorm and pooling may stand between. A BatchNorm starts as γ = 1, β = 0.
+
+    Takes    seed: an integer >= 0, which alone decides.
+    Raises   ValueError where it is negative; TypeError where it is none.
     """
+    what, why = "an integer >= 0", "the same parameters are drawn from it again"
+    expect(isinstance(seed, Integral) and not isinstance(seed, bool), "seed", what, why, repr(seed), TypeError)
+    expect(seed >= 0, "seed", what, why, seed)
     rng = np.random.default_rng(seed)
     return tuple(_start(shape, gain, rng) for shape, gain in zip(layer_shapes(model), _gains(model.layers, 1.0)[0], strict=True))
 
@@ -152,20 +172,39 @@ def layers(values: Any, like: Any = None) -> tuple[Any, ...]:
 
 
 def check_params(model: Model, params: Any) -> None:
-    """Raise ValueError unless `params` has one Layer or Norm per trainable layer with the shapes the model asks for."""
+    """Raise unless `params` has one Layer or Norm per trainable layer with the shapes the model asks for.
+
+    Raises   ValueError for another number, record or shape; TypeError for what is no tuple of records of arrays.
+    """
     shapes = layer_shapes(model)
+    expect(isinstance(params, tuple | list), "params", "a tuple of Layers and Norms", "the model has layers",
+           type(params).__name__, TypeError)
     expect(len(params) == len(shapes), "params", f"{len(shapes)} layers", "the model has as many", len(params))
     for l, (layer, shape) in enumerate(zip(params, shapes, strict=True)):
         kind = Norm if len(shape) == 1 else Layer
         expect(isinstance(layer, kind), f"params[{l}]", f"a {kind.__name__}", "the model's record there has these tensors",
                type(layer).__name__)
         first, second = layer._fields
-        expect(tuple(layer[0].shape) == shape, f"params[{l}].{first}", f"shape {shape}", _WHY[len(shape)], tuple(layer[0].shape))
-        expect(tuple(layer[1].shape) == shape[:1], f"params[{l}].{second}", f"shape {shape[:1]}",
-               f"{second} has one entry an output", tuple(layer[1].shape))
+        for name, tensor, wanted, why in ((first, layer[0], shape, _WHY[len(shape)]),
+                                          (second, layer[1], shape[:1], f"{second} has one entry an output")):
+            found = shape_of(tensor, f"params[{l}].{name}", why)
+            expect(found == wanted, f"params[{l}].{name}", f"shape {wanted}", why, found)
 
 
 _WHY = {1: "gamma has one entry a channel", 2: "W maps d_in inputs to d_out outputs", 4: "W has a kernel for each two channels"}
+
+
+def batches(data: Any, why: str) -> tuple[Batch, ...]:
+    """`data`, a Batch or an iterable of Batches, as a tuple of at least one, for the reason `why`.
+
+    Raises   ValueError where there is none; TypeError for what is no Batch, or one without an array of examples.
+    """
+    found = (data,) if isinstance(data, Batch) else sequence(data, "data", "a Batch or several", why)
+    expect(found, "data", "at least one batch", why, "none")
+    for k, batch in enumerate(found):
+        expect(isinstance(batch, Batch), f"data[{k}]", "a Batch", why, type(batch).__name__, TypeError)
+        expect(shape_of(batch.x, "x", "a batch has examples"), "x", "an axis of examples", "they are counted", "shape ()")
+    return found
 
 
 def expect_mlp(model: Model, method: str) -> None:

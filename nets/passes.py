@@ -8,15 +8,16 @@ examples. `rules` says what each record does; here they are gone through, forwar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import namespace
-from ..arrays.errors import expect
+from ..arrays.errors import expect, sequence, shape_of
 from .losses import LOSSES, targets
-from .model import Batch, Layer, Model, Norm, check_params, layer_shapes, tensors
-from .records import TRAINABLE, BatchNorm, Residual
+from .model import Layer, Model, Norm, batches, check_params, layer_shapes, tensors
+from .records import TRAINABLE, Act, BatchNorm, Dense, MaxPool, Residual, shapes
 from .rules import RULES, Moments
 
 Array = Any
@@ -59,27 +60,35 @@ def forward(model: Model, params: Any, x: Array, stats: tuple[Moments, ...] = ()
     Raises   ValueError for wrong shapes, an empty batch, or data that are not finite; TypeError for mixed arithmetics.
     """
     _check_input(model, params, x)
-    if stats:
-        _check_stats(model, x, stats)
+    _check_stats(model, x, stats)
     return _forward(model, params, x, stats)
 
 
 def _check_input(model: Model, params: Any, x: Array) -> None:
-    xp = namespace(x, *tensors(params))
     check_params(model, params)
-    expect(x.ndim == 1 + len(model.input_shape) and tuple(x.shape[1:]) == model.input_shape, "x",
-           f"shape {('N', *model.input_shape)}", "the model's inputs have that shape", tuple(x.shape))
+    xp = namespace(x, *tensors(params))
+    shape, why = ("N", *model.input_shape), "the model's inputs have that shape"
+    found = shape_of(x, "x", why)
+    expect(len(found) == len(shape) and found[1:] == shape[1:], "x", f"shape {shape}", why, found)
     expect(x.shape[0] > 0, "x", "at least one example", "a mean over none is undefined", "an empty batch")
     expect(xp.all_finite(x), "x", "finite numbers", "nan and inf spread to every parameter", "nan or inf")
 
 
 def _check_stats(model: Model, x: Array, stats: Any) -> None:
+    expect(isinstance(stats, tuple | list), "stats", "a tuple", "it is what `batch_stats` returned, or empty",
+           type(stats).__name__, TypeError)
+    if not stats:
+        return
     shapes = [shape for shape in layer_shapes(model) if len(shape) == 1]
     expect(len(stats) == len(shapes), "stats", f"{len(shapes)} pairs of mean and variance", "every BatchNorm has one", len(stats))
+    for k, pair in enumerate(stats):
+        expect(isinstance(pair, Moments), f"stats[{k}]", "Moments", "a BatchNorm has a mean and a variance", type(pair).__name__,
+               TypeError)
     xp = namespace(x, *tensors(stats))
     for k, (pair, shape) in enumerate(zip(stats, shapes, strict=True)):
         for name, value in pair._asdict().items():
-            expect(tuple(value.shape) == shape, f"stats[{k}].{name}", f"shape {shape}", "a channel has one", tuple(value.shape))
+            found = shape_of(value, f"stats[{k}].{name}", "a channel has one")
+            expect(found == shape, f"stats[{k}].{name}", f"shape {shape}", "a channel has one", found)
             expect(xp.all_finite(value), f"stats[{k}].{name}", "finite numbers", "nan and inf spread", "nan or inf")
         expect((pair.var >= 0).all(), f"stats[{k}].var", "numbers >= 0", "they are variances", "a negative one")
 
@@ -114,6 +123,46 @@ def _through(records: Any, z: Array, params: Iterator[Any], stats: Iterator[Mome
     return z, tuple(a), tuple(h), tuple(kept)
 
 
+def check_tape(model: Model, params: Any, tape: Any) -> None:
+    """Raise unless `params` and `tape` are of this model; that they are of each other is the caller's word.
+
+    Raises   ValueError for those of another model; TypeError for what is no tape, and what `check_params` raises.
+    """
+    check_params(model, params)
+    why = "the way back goes through the layers of this model"
+    expect(isinstance(tape, Tape), "tape", "a Tape", why, type(tape).__name__, TypeError)
+    (m,), weights = shapes(model.layers, model.input_shape)
+    N = shape_of(tape.output, "tape.output", why)[:1]
+    for name, found, wanted in (
+            ("output", (tape.output,), [(*N, m)]),
+            ("a", tape.a, [(*N, P, shape[0] if len(shape) == 1 else prod(shape[1:]) + 1) for shape, P in weights]),
+            ("h", tape.h, [(*N, P, shape[0]) for shape, P in weights])):
+        name, what = f"tape.{name}", f"the shapes {wanted}"
+        got = [shape_of(x, name, why) for x in sequence(found, name, what, why)]
+        expect(got == wanted, name, what, why, got)
+    expect(_kept_by(model.layers, tape.kept), "tape.kept", "an entry for every record", why, "one for others")
+
+
+def _kept_by(records: Any, kept: Any) -> bool:
+    """Has `kept` what each of the records keeps, inside a Residual as well?"""
+    return isinstance(kept, tuple) and len(kept) == len(records) and all(map(_keeps, records, kept))
+
+
+def _keeps(record: Any, keeps: Any) -> bool:
+    match record:
+        case Act():
+            return hasattr(keeps, "shape")
+        case BatchNorm():
+            return isinstance(keeps, Moments)
+        case Dense():
+            return isinstance(keeps, tuple) and not keeps
+    if not (isinstance(keeps, tuple) and keeps):
+        return False
+    if isinstance(record, Residual):
+        return all(map(_kept_by, record, keeps))
+    return all(hasattr(x, "shape") if isinstance(record, MaxPool) else isinstance(x, int) for x in keeps)
+
+
 Wanted = Callable[[int, Array], Array]
 """What of D of the pre-activations of layer l is to go further back: from l and D, D or a part of it."""
 
@@ -126,8 +175,10 @@ def pre_gradients(model: Model, params: Any, tape: Tape, y: Array, wanted: Wante
     """g[l] (N, P, d_out) = N · ∂(mean loss)/∂h_l(n), without the gradients of the weights (R Algorithm 1, lines 3 and 4).
 
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`; wanted: all, or see there.
-    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    Raises   ValueError and TypeError for a tape or params of another model, and for targets that do not fit the loss, see
+             `losses.targets`.
     """
+    check_tape(model, params, tape)
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
     _, g = _back(model.layers, output_gradient(model, tape.output, y), tape.kept, layers, bool(tape.stats), wanted)
     return tuple(reversed(g))
@@ -188,7 +239,7 @@ def backward(model: Model, params: Any, tape: Tape, y: Array) -> Back:
     """Loss, per-example pre-activation gradients and parameter gradient (R Algorithm 1, lines 3 and 4).
 
     Takes    tape: what `forward` returned for the same params; y: targets as in `Batch`.
-    Raises   ValueError and TypeError for targets that do not fit the loss, see `losses.targets`.
+    Raises   what `pre_gradients` raises.
     """
     g = pre_gradients(model, params, tape, y)
     return Back(mean_loss(model, tape.output, y), g, gradients(params, g, tape.a))
@@ -237,16 +288,15 @@ def batch_stats(model: Model, params: Any, data: Any) -> tuple[Moments, ...]:
     Takes    data: a Batch or an iterable of Batches. With several, the statistics of one BatchNorm are complete before those of
              the next are taken, so that cutting the data into batches changes nothing but rounding; the data are gone through
              once for every BatchNorm.
-    Raises   ValueError where there is no batch.
+    Raises   ValueError where there is no batch; TypeError for what is none; and what `forward` raises.
     """
-    batches = [data] if isinstance(data, Batch) else list(data)
-    expect(batches, "data", "at least one batch", "statistics are taken from it", "none")
-    for batch in batches:
+    parts = batches(data, "statistics are taken from it")
+    for batch in parts:
         _check_input(model, params, batch.x)
     stats: tuple[Moments, ...] = ()
     for k in range(sum(len(shape) == 1 for shape in layer_shapes(model))):
-        found = [list(_moments(_forward(model, params, batch.x, stats).kept))[k] for batch in batches]
-        stats += (_over_all([batch.x.shape[0] for batch in batches], found),)
+        found = [list(_moments(_forward(model, params, batch.x, stats).kept))[k] for batch in parts]
+        stats += (_over_all([batch.x.shape[0] for batch in parts], found),)
     return stats
 
 

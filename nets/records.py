@@ -133,16 +133,16 @@ def shapes(records: Any, shape: Shape, name: str = "layers") -> tuple[Shape, lis
 def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Weights]]:
     match record:
         case Dense(width):
-            expect(_count(width), f"{name}.width", "a positive integer", "a layer has outputs", repr(width))
+            expect(count(width), f"{name}.width", "a positive integer", "a layer has outputs", repr(width))
             expect(len(shape) == 1, name, "a vector", "a Dense layer reads one (is a Flatten missing before it?)",
                    f"images of shape {shape}")
             return (width,), [Weights((width, *shape), 1)]
         case Act(function):
-            expect(function in ACTIVATIONS, f"{name}.name", f"one of {', '.join(ACTIVATIONS)}",
+            expect(isinstance(function, str) and function in ACTIVATIONS, f"{name}.name", f"one of {', '.join(ACTIVATIONS)}",
                    "their derivatives are written by hand", repr(function))
             return shape, []
         case Conv2d(channels, kernel):
-            expect(_count(channels), f"{name}.channels", "a positive integer", "a layer has outputs", repr(channels))
+            expect(count(channels), f"{name}.channels", "a positive integer", "a layer has outputs", repr(channels))
             expect(record.padding in ("same", "valid"), f"{name}.padding", "'same' or 'valid'", "images are padded in these ways",
                    repr(record.padding))
             positions = _positions(record, kernel, "kernel", shape, name)
@@ -165,12 +165,32 @@ def _shapes(record: Any, shape: Shape, name: str) -> tuple[Shape, list[Weights]]
     raise TypeError(f"{name}: expected a layer record because a network is made of them, got {record!r}")
 
 
+def ends(records: Any) -> list[Any]:
+    """The records that an output comes from, one for each branch: the last ones with parameters, or activations behind them.
+
+    Pools, Flatten and "linear" are looked through: they neither bend the numbers nor bound them.
+    """
+    for record in reversed(records):
+        match record:
+            case Residual(inner, shortcut):
+                found = ends(inner) + ends(shortcut)
+            case Dense() | Conv2d() | BatchNorm():
+                found = [record]
+            case Act(name) if name != "linear":
+                found = [record]
+            case _:
+                found = []
+        if found:
+            return found
+    return []
+
+
 def _positions(record: Any, size: Any, what: str, shape: Shape, name: str) -> tuple[int, int]:
     """Positions of a Conv2d or pool on an image, after all checks on its size and stride."""
     _expect_image(shape, name)
     stride = size if record.stride is None and not isinstance(record, Conv2d) else record.stride
     for field, value in ((what, size), ("stride", stride)):
-        expect(_count(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(_count, value))), f"{name}.{field}",
+        expect(count(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(count, value))), f"{name}.{field}",
                "a positive integer or two", "an image has a height and a width", repr(value))
     same = getattr(record, "padding", "valid") == "same"
     expect(not same or all(k % 2 for k in pair(size)), f"{name}.{what}", "odd sizes",
@@ -184,5 +204,6 @@ def _expect_image(shape: Shape, name: str) -> None:
     expect(len(shape) == 3, name, "images (C, H, W)", "it works on their height and width", f"vectors of shape {shape}")
 
 
-def _count(value: Any) -> bool:
+def count(value: Any) -> bool:
+    """Is it a positive integer?"""
     return type(value) is int and value >= 1

@@ -144,10 +144,9 @@ def second_moment(x: Array) -> Array:
 def over_data(data: Any, statistic: Callable[[nets.Batch], tuple[Array, ...]]) -> tuple[Array, ...]:
     """The mean of a per-batch statistic over a Batch or an iterable of Batches, weighted by their size: a warm start.
 
-    Raises   ValueError where there is no batch.
+    Raises   ValueError where there is no batch; TypeError for what is none.
     """
-    batches = [data] if isinstance(data, nets.Batch) else list(data)
-    expect(batches, "data", "at least one batch", "the curvature starts from the data (R Section 2.8.2)", "none")
+    batches = nets.batches(data, "the curvature starts from the data (R Section 2.8.2)")
     total = sum(batch.x.shape[0] for batch in batches)
     found: tuple[Array, ...] = ()
     for batch in batches:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number, checked
-from ...arrays.errors import expect
+from ...arrays.errors import expect, sequence, shape_of
 from .kronecker import each, over_data
 from .tensors import contraction, mode_products
 
@@ -136,29 +137,42 @@ def as_modes(A: Array, view: str, lead: int = 0) -> Array:
     Raises   ValueError for another view, or a number of axes that no parameter has.
     """
     check_view(view)
-    expect(isinstance(lead, int) and 0 <= lead < A.ndim and A.ndim - lead <= 4, "lead", "one to four axes behind it",
-           "parameters have as many", f"{lead} of {A.ndim}")
+    order = len(shape_of(A, "A", "its axes are modes"))
+    expect(isinstance(lead, int) and 0 <= lead < order and order - lead <= 4, "lead", "one to four axes behind it",
+           "parameters have as many", f"{lead!r} of {order}")
     xp, head, shape = namespace(A), tuple(A.shape[:lead]), tuple(A.shape[lead:])
-    if view == "vector":
-        return xp.reshape(A, (*head, prod(shape)))                                              # R§4.8
-    if len(shape) < 4 or view == "4-way":
+    modes = _modes(shape, view)
+    if view == "vector" or (view == "matrix" and modes != shape):
+        return xp.reshape(A, (*head, *modes))                                                   # R§4.8
+    if modes == shape:
         return A
-    out, d_in, kh, kw = shape
-    if view == "matrix":
-        return xp.reshape(A, (*head, out, d_in * kh * kw))                                      # R§4.8
     axes = (*range(lead), *(lead + axis for axis in (2, 3, 1, 0)))
-    return xp.reshape(xp.permute_dims(A, axes), (*head, kh * kw, d_in, out))                    # R§4.7.2  DEV-TNT-6
+    return xp.reshape(xp.permute_dims(A, axes), (*head, *modes))                                # R§4.7.2  DEV-TNT-6
+
+
+def _modes(shape: tuple[int, ...], view: str) -> tuple[int, ...]:
+    """(d_1, …, d_k) of a parameter of this shape in this view."""
+    if view == "vector":
+        return (prod(shape),)
+    if len(shape) < 4 or view == "4-way":
+        return shape
+    out, d_in, kh, kw = shape
+    return (out, d_in * kh * kw) if view == "matrix" else (kh * kw, d_in, out)
 
 
 def from_modes(A: Array, shape: tuple[int, ...], view: str) -> Array:
     """The inverse of `as_modes`, for a parameter of this shape.
 
     Takes    A (d_1, …, d_k): what `as_modes` made of it.
-    Raises   ValueError for another view, or another number of entries than the shape has.
+    Raises   ValueError for another view, a shape that no parameter has, or an A of another one than `as_modes` gives.
     """
     check_view(view)
-    expect(min(shape) > 0 and prod(A.shape) == prod(shape), "A", f"{prod(shape)} entries", f"the parameter has shape {shape}",
-           f"shape {tuple(A.shape)}")
+    what, why = "one to four positive integers", "a parameter has as many axes"
+    shape = sequence(shape, "shape", what, why)
+    expect(1 <= len(shape) <= 4 and all(isinstance(d, Integral) and d >= 1 for d in shape), "shape", what, why, shape)
+    modes, why = _modes(shape, view), f"a parameter of shape {shape} has these modes"
+    found = shape_of(A, "A", why)
+    expect(found == modes, "A", f"shape {modes}", why, found)
     xp = namespace(A)
     if len(shape) < 4 or view != "3-way":
         return xp.reshape(A, shape)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from numbers import Integral
 from typing import Any
 
 from ...arrays import namespace
-from ...arrays.errors import expect
+from ...arrays.errors import expect, sequence, shape_of
 
 Array = Any
 
@@ -26,7 +27,7 @@ def vec(A: Array) -> Array:
 
 def vec_columns(X: Array) -> Array:
     """The columns of a matrix one below the other (R chapters 2, 3 and 5): (m, n) to (mn,)."""
-    expect(X.ndim == 2, "X", "a matrix", "columns are stacked", f"shape {tuple(X.shape)}")
+    _check_matrix(X, "X", "a matrix", "columns are stacked")
     return namespace(X).reshape(X.T, (-1,))                                           # R§5.2.1
 
 
@@ -49,8 +50,8 @@ def mode_product(A: Array, U: Array, i: int) -> Array:
     Raises   ValueError where U does not act on mode i.
     """
     _check_mode(A, i)
-    expect(U.ndim == 2 and U.shape[1] == A.shape[i - 1], "U", f"{A.shape[i - 1]} columns", f"mode {i} of A is as long",
-           f"shape {tuple(U.shape)}")
+    what, why = f"{A.shape[i - 1]} columns", f"mode {i} of A is as long"
+    expect(shape_of(U, "U", why)[1:] == (A.shape[i - 1],), "U", what, why, f"shape {tuple(U.shape)}")
     xp = namespace(A, U)
     others = [d for axis, d in enumerate(A.shape) if axis != i - 1]
     product = xp.reshape(U @ mat(A, i), (U.shape[0], *others))
@@ -59,7 +60,10 @@ def mode_product(A: Array, U: Array, i: int) -> Array:
 
 def mode_products(A: Array, U: Sequence[Array]) -> Array:
     """A ×_1 U_1 ×_2 U_2 ⋯ ×_k U_k, which is (U_1 ⊗ ⋯ ⊗ U_k) vec(A) without forming the product (R Proposition 1)."""
-    expect(len(U) == A.ndim, "U", f"{A.ndim} matrices", "A has as many modes", len(U))
+    order = len(shape_of(A, "A", "its axes are modes"))
+    what, why = f"{order} matrices", "A has as many modes"
+    U = sequence(U, "U", what, why)
+    expect(len(U) == order, "U", what, why, len(U))
     return reduce(lambda product, mode: mode_product(product, mode[1], mode[0]), enumerate(U, start=1), A)   # R(4.3)
 
 
@@ -67,9 +71,16 @@ def kron(*U: Array) -> Array:
     """U_1 ⊗ U_2 ⊗ ⋯ ⊗ U_k: block (i, j) of A ⊗ B is A_ij B."""
     expect(len(U) > 0, "U", "at least one matrix", "an empty product has no arithmetic", "none")
     for U_i in U:
-        expect(U_i.ndim == 2, "U", "matrices", "blocks are matrices", f"shape {tuple(U_i.shape)}")
+        _check_matrix(U_i, "U", "matrices", "blocks are matrices")
     return reduce(namespace(*U).kron, U)
 
 
 def _check_mode(A: Array, i: int) -> None:
-    expect(1 <= i <= A.ndim, "i", f"a mode from 1 to {A.ndim}", "modes are counted from 1, as in the text", i)
+    order = len(shape_of(A, "A", "its axes are modes"))
+    expect(isinstance(i, Integral) and 1 <= i <= order, "i", f"a mode from 1 to {order}",
+           "modes are counted from 1, as in the text", repr(i))
+
+
+def _check_matrix(X: Array, name: str, what: str, why: str) -> None:
+    shape = shape_of(X, name, why)
+    expect(len(shape) == 2, name, what, why, f"shape {shape}")

@@ -216,6 +216,7 @@ BAD_STATS = {
     "too few": (lambda s: s[:1], "stats: expected 2 pairs of mean and variance because every BatchNorm has one, got 1"),
     "channels": (lambda s: (s[0]._replace(mean=s[0].mean[:1]), s[1]), r"stats\[0\]\.mean: expected shape \(3,\) because .*\(1,\)"),
     "nan": (lambda s: (s[0], s[1]._replace(mean=s[1].mean * mpmath.nan)), r"stats\[1\]\.mean: expected finite numbers because .*"),
+    "none needed": (lambda s: (*s, s[0]), "stats: expected 2 pairs of mean and variance because every BatchNorm has one, got 3"),
     "negative": (lambda s: (s[0], s[1]._replace(var=-s[1].var)), r"stats\[1\]\.var: expected numbers >= 0 because .* negative one"),
 }
 
@@ -226,6 +227,39 @@ def test_bad_statistics(spoil, sentence):
     stats = nets.batch_stats(model, params, Batch(x, y))
     with pytest.raises(ValueError, match=rf"^{sentence}$"):
         nets.forward(model, params, x, spoil(stats))
+
+
+NO_STATS = {
+    "None": (lambda s: None, r"stats: expected a tuple because it is what `batch_stats` returned, or empty, got NoneType"),
+    "an array": (lambda s: s[0].mean, r"stats: expected a tuple because .*, got ndarray"),
+    "numbers": (lambda s: [1, 2], r"stats\[0\]: expected Moments because a BatchNorm has a mean and a variance, got int"),
+    "tuples": (lambda s: (s[0], tuple(s[1])), r"stats\[1\]: expected Moments because .*, got tuple"),
+    "a number": (lambda s: (s[0]._replace(var=1.0), s[1]), r"stats\[0\]\.var: expected an array because .*, got float"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), NO_STATS.values(), ids=NO_STATS)
+def test_what_are_no_statistics(spoil, sentence):
+    model, params, x, y = network((2, 3, 3), (*INNER, *TAIL), 2)
+    stats = nets.batch_stats(model, params, Batch(x, y))
+    with pytest.raises(TypeError, match=rf"^{sentence}$"):
+        nets.forward(model, params, x, spoil(stats))
+
+
+NO_DATA = {
+    "None": (lambda x: None, r"data: expected a Batch or several because statistics are taken from it, got None"),
+    "an array": (lambda x: x, r"data\[0\]: expected a Batch because statistics are taken from it, got ndarray"),
+    "a pair": (lambda x: (Batch(x, None), (x, None)), r"data\[1\]: expected a Batch because statistics .*, got tuple"),
+    "x None": (lambda x: Batch(None, None), r"x: expected an array because a batch has examples, got NoneType"),
+    "x a list": (lambda x: [Batch(x.tolist(), None)], r"x: expected an array because a batch has examples, got list"),
+}
+
+
+@pytest.mark.parametrize(("data", "sentence"), NO_DATA.values(), ids=NO_DATA)
+def test_what_are_no_data(data, sentence):
+    model, params, x, _ = network(*CASES["images"])
+    with pytest.raises(TypeError, match=rf"^{sentence}$"):
+        nets.batch_stats(model, params, data(x))
 
 
 def test_statistics_of_nothing():

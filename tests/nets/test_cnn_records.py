@@ -51,6 +51,7 @@ BAD = {
     "nothing to train": ((AvgPool(2), Flatten()), r"layers: expected at least one with parameters because .*"),
     "no width": ((Flatten(), Dense(0)), r"layers\[1\]\.width: expected a positive integer because .*, got 0"),
     "unknown activation": ((Conv2d(2, 3), Act("gelu"), *END), r"layers\[1\]\.name: expected one of linear, relu, .*, got 'gelu'"),
+    "a list of activations": ((Conv2d(2, 3), Act(["relu"]), *END), r"layers\[1\]\.name: expected one of .*, got \['relu'\]"),
     "eps 0": ((BatchNorm(0), *END), r"layers\[0\]\.eps: expected a positive number because a channel may be constant, got 0"),
     "eps nan": ((BatchNorm(float("nan")), *END), r"layers\[0\]\.eps: expected a positive number because .*, got nan"),
     "eps text": ((BatchNorm("1e-5"), *END), r"layers\[0\]\.eps: expected a positive number because .*, got '1e-5'"),
@@ -75,10 +76,67 @@ def test_input_shapes(shape):
             (Conv2d(2, 3), *END), shape)
 
 
+@pytest.mark.parametrize(("shape", "layers", "sentence"), [
+    (4, END, r"input_shape: expected \(C, H, W\) or \(d,\), positive integers because inputs are images or vectors, got 4"),
+    (None, END, r"input_shape: expected \(C, H, W\) or \(d,\), positive integers because .*, got None"),
+    ((2, 5, 4), None, r"layers: expected layer records because a network is made of them, got None"),
+    ((2, 5, 4), 7, r"layers: expected layer records because a network is made of them, got 7"),
+])
+def test_what_is_no_sequence_is_refused(shape, layers, sentence):
+    refused(sentence, layers, shape, error=TypeError)
+
+
+@pytest.mark.parametrize(("build", "channels", "shape", "error", "sentence"), [
+    (build, *row) for build in (nets.small_vgg, nets.small_resnet) for row in [
+        (3, (1, 8, 8), TypeError, r"channels: expected at least one positive integer because every block has its .*, got 3"),
+        ((), (1, 8, 8), ValueError, r"channels: expected at least one positive integer because .*, got \(\)"),
+        ((2, 0), (1, 8, 8), ValueError, r"channels: expected at least one positive integer because .*, got \(2, 0\)"),
+        ((2,), 4, TypeError, r"input_shape: expected \(C, H, W\) or \(d,\), positive integers because .*, got 4"),
+        ((2,), (8, 8), ValueError, r"input_shape: expected \(C, H, W\) or \(d,\), positive integers because .*, got \(8, 8\)"),
+    ]])
+def test_builders_of_nothing(build, channels, shape, error, sentence):
+    with pytest.raises(error, match=rf"^{sentence}$"):
+        build(shape, 3, channels)
+
+
+BENT = {
+    "before a Flatten": (Conv2d(2, (5, 4), padding="valid"), Act("relu"), Flatten()),
+    "before a mean": (Conv2d(2, 3), Act("relu"), AvgPool((5, 4)), Flatten()),
+    "before a pool": (Conv2d(2, 3), Act("relu"), MaxPool((5, 4)), Flatten()),
+    "in the layers": (*END, Residual((Dense(2), Act("relu")))),
+    "in the shortcut": (*END, Residual((Dense(2),), (Act("relu"),))),
+    "in both": (*END, Residual((Dense(2), Act("relu")), (Dense(2), Act("relu")))),
+    "deeper": (*END, Residual((Dense(3), Residual((Act("relu"),)), Act("linear")), (Dense(3),)), Act("linear")),
+    "before branches of nothing": (*END, Act("relu"), Residual((Act("linear"),))),
+}
+STRAIGHT = {
+    "Flatten": (Conv2d(2, (5, 4), padding="valid"), Flatten()),
+    "a mean": (Conv2d(2, 3), AvgPool((5, 4)), Flatten()),
+    "the largest": (Conv2d(2, 3), MaxPool((5, 4)), Flatten()),
+    "relu before both branches": (*END, Act("relu"), Residual((Dense(2),))),
+    "relu inside a branch": (*END, Residual((Dense(3), Act("relu"), Dense(2)))),
+    "BatchNorm behind relu": (*END, Act("relu"), BatchNorm()),
+}
+
+
+@pytest.mark.parametrize("loss", ["bce", "softmax_ce"])
+@pytest.mark.parametrize("records", BENT.values(), ids=BENT)
+def test_no_activation_stands_between_the_last_parameters_and_the_logits(records, loss):
+    refused(rf"layers: expected a last activation 'linear' because {loss} is taken on logits, got Act\(name='relu'\)", records,
+            loss=loss)
+    nets.cnn((2, 5, 4), records, "mse")
+
+
+@pytest.mark.parametrize("records", STRAIGHT.values(), ids=STRAIGHT)
+def test_what_else_may_stand_before_the_logits(records):
+    assert nets.cnn((2, 5, 4), records, "softmax_ce").layers == records
+
+
 def test_losses_on_logits():
     refused(r"layers: expected a last activation 'linear' because bce is taken on logits, got Act\(name='tanh'\)",
             (*END, Act("tanh")), loss="bce")
     refused(r"loss: expected one of mse, bce, softmax_ce because .*, got 'mae'", END, loss="mae")
+    refused(r"loss: expected one of mse, bce, softmax_ce because .*, got \['mse'\]", END, loss=["mse"])
     for last in ((), (Act("linear"),), (BatchNorm(),)):
         nets.cnn((2, 5, 4), (*END, *last), "softmax_ce")
     nets.cnn((2, 5, 4), (*END, Act("tanh")), "mse")

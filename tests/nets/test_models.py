@@ -41,6 +41,9 @@ def test_the_names_of_activations_and_losses():
     ((3, 2), ("sigmoid",), "mse", r"activations: expected names out of linear, relu, logistic, tanh, elu because .*\)"),
     ((3, 2, 1), ("gelu", "linear"), "mse", r"activations: expected names out of .*, got \('gelu', 'linear'\)"),
     ((3, 2), ("relu",), "mae", r"loss: expected one of mse, bce, softmax_ce because .*, got 'mae'"),
+    ((True, 2), ("relu",), "mse", r"widths: expected at least two positive integers because .*, got \(True, 2\)"),
+    ((3, 2), (["relu"],), "mse", r"activations: expected names out of .*, got \(\['relu'\],\)"),
+    ((3, 2), ("relu",), ["mse"], r"loss: expected one of mse, bce, softmax_ce because .*, got \['mse'\]"),
     ((3, 2), ("relu",), None, r"loss: expected one of mse, bce, softmax_ce because .*, got None"),
     ((3, 2), ("logistic",), "bce", r"activations: expected a last activation 'linear' because bce .*, got 'logistic'"),
     ((3, 4, 2), ("linear", "relu"), "softmax_ce", r"activations: expected a last activation 'linear' because softm.*'relu'"),
@@ -48,6 +51,16 @@ def test_the_names_of_activations_and_losses():
 def test_what_is_no_network_is_refused(widths, activations, loss, sentence):
     with pytest.raises(ValueError, match=rf"^{sentence}$"):
         nets.mlp(widths, activations, loss)
+
+
+@pytest.mark.parametrize(("widths", "activations", "sentence"), [
+    (3, ("relu",), r"widths: expected positive integers because every layer has one, got 3"),
+    (None, ("relu",), r"widths: expected positive integers because every layer has one, got None"),
+    ((3, 2), None, r"activations: expected names because every layer has one, got None"),
+])
+def test_what_is_no_sequence_is_refused(widths, activations, sentence):
+    with pytest.raises(TypeError, match=rf"^{sentence}$"):
+        nets.mlp(widths, activations, "mse")
 
 
 def test_a_batch_has_four_fields():
@@ -81,6 +94,17 @@ def test_init_depends_on_the_seed_alone():
     np.random.default_rng(1).random(10)
     assert weights(1) == first
     assert not set(first) & set(weights(2))
+
+
+@pytest.mark.parametrize("seed", [-1, None, "a", 1.5, True, (1, 2), np.float64(1)])
+def test_seeds_are_integers_from_0_on(seed):
+    error = ValueError if seed == -1 else TypeError
+    with pytest.raises(error, match=r"^seed: expected an integer >= 0 because the same parameters are drawn from it .*, got .*$"):
+        nets.init(BIG, seed)
+
+
+def test_seeds_of_numpy_are_those_of_python():
+    assert [layer.W.tobytes() for layer in nets.init(BIG, np.uint32(7))] == [layer.W.tobytes() for layer in nets.init(BIG, 7)]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -87,7 +87,82 @@ def test_wrong_shapes_of_parameters():
                 model, (nets.Layer(first.W, b), second), x)
 
 
+
+LINES = "the model's record there has these tensors"
+
+
+@pytest.mark.parametrize(("spoil", "error", "sentence"), [
+    (lambda P: None, TypeError, r"params: expected a tuple of Layers and Norms because the model has layers, got NoneType"),
+    (lambda P: np.ones((2, 5)), TypeError, r"params: expected a tuple of Layers and Norms because .*, got ndarray"),
+    (lambda P: tuple(map(tuple, P)), ValueError, rf"params\[0\]: expected a Layer because {LINES}, got tuple"),
+    (lambda P: (P[0], None), ValueError, rf"params\[1\]: expected a Layer because {LINES}, got NoneType"),
+    (lambda P: (nets.Layer(P[0].W, 1.0), P[1]), TypeError, r"params\[0\]\.b: expected an array because b has .*, got float"),
+    (lambda P: (P[0], nets.Layer(P[1].W.tolist(), P[1].b)), TypeError, r"params\[1\]\.W: expected an array because .*, got list"),
+], ids=["None", "array", "tuples", "a layer None", "b a number", "W a list"])
+def test_what_are_no_parameters(spoil, error, sentence):
+    model, params, x = network()
+    refused(error, sentence, model, spoil(params), x)
+
+
+@pytest.mark.parametrize(("x", "got"), [(1.0, "float"), (3, "int")])
+def test_no_array_of_any_kind_as_x(x, got):
+    model, params, _ = network()
+    refused(TypeError, f"x: expected an array because the model's inputs have that shape, got {got}", model, params, x)
+
+
 # backward
+
+THROUGH = "because the way back goes through the layers of this model"
+AVERAGED, LARGEST = (nets.cnn((1, 2, 2), (nets.Conv2d(2, 1), *pair, nets.Flatten(), nets.Dense(2)), "mse")
+                     for pair in ((nets.AvgPool(2), nets.MaxPool(1)), (nets.MaxPool(1), nets.AvgPool(2))))
+IMAGES = nets.cnn((1, 3, 1), (nets.Flatten(), nets.Dense(5), nets.Act("tanh"), nets.Dense(2)), "mse")
+JOINED = nets.cnn((3,), (nets.Residual((nets.Dense(5), nets.Act("tanh")), (nets.Dense(5),)), nets.Dense(2)), "mse")
+JOINED_TWICE = nets.cnn((3,), (nets.Residual((nets.Dense(5),), (nets.Dense(5),)), nets.Dense(2)), "mse")
+
+
+def taped(model):
+    params = nets.init(model, 0)
+    return model, params, nets.forward(model, params, np.random.default_rng(1).standard_normal((N, *model.input_shape)))
+
+
+NARROW, DEEP, WIDE_OUT = (taped(nets.mlp(widths, ("tanh",) * (len(widths) - 2) + ("linear",), "mse"))
+                          for widths in ((3, 4, 2), (3, 5, 5, 2), (3, 5, 3)))
+OWN = taped(network()[0])
+TAPES = {
+    "None": (*OWN[:2], None, TypeError, rf"tape: expected a Tape {THROUGH}, got NoneType"),
+    "a tuple": (*OWN[:2], tuple(OWN[2]), TypeError, rf"tape: expected a Tape {THROUGH}, got tuple"),
+    "other widths": (*OWN[:2], NARROW[2], ValueError, rf"tape\.a: expected the shapes \[\(4, 1, 4\), \(4, 1, 6\)\] {THROUGH}, "
+                                                      r"got \[\(4, 1, 4\), \(4, 1, 5\)\]"),
+    "a layer more": (*OWN[:2], DEEP[2], ValueError, rf"tape\.a: expected the shapes .* {THROUGH}, got .*"),
+    "other outputs": (*OWN[:2], WIDE_OUT[2], ValueError, rf"tape\.output: expected the shapes \[\(4, 2\)\] {THROUGH}, got .*"),
+    "other records": (*OWN[:2], taped(IMAGES)[2], ValueError, rf"tape\.kept: expected an entry for every record {THROUGH}, got .*"),
+    "other records inside": (*taped(JOINED)[:2], taped(JOINED_TWICE)[2], ValueError, rf"tape\.kept: expected .* {THROUGH}, got .*"),
+    "pools exchanged": (*taped(AVERAGED)[:2], taped(LARGEST)[2], ValueError, rf"tape\.kept: expected .* {THROUGH}, got .*"),
+    "no h": (*OWN[:2], OWN[2]._replace(h=None), TypeError, rf"tape\.h: expected the shapes .* {THROUGH}, got None"),
+    "h of others": (*OWN[:2], OWN[2]._replace(h=OWN[2].h[::-1]), ValueError, rf"tape\.h: expected the shapes .* {THROUGH}, got .*"),
+    "a of numbers": (*OWN[:2], OWN[2]._replace(a=(1.0, 2.0)), TypeError, rf"tape\.a: expected an array {THROUGH}, got float"),
+    "kept None": (*OWN[:2], OWN[2]._replace(kept=None), ValueError, rf"tape\.kept: expected an entry .* {THROUGH}, got .*"),
+    "other parameters": (OWN[0], NARROW[1], OWN[2], ValueError, r"params\[0\]\.W: expected shape \(5, 3\) because .*\(4, 3\)"),
+    "no parameters": (OWN[0], None, OWN[2], TypeError, r"params: expected a tuple of Layers and Norms because .*, got NoneType"),
+}
+
+
+@pytest.mark.parametrize(("model", "params", "tape", "error", "sentence"), TAPES.values(), ids=TAPES)
+def test_tapes_and_parameters_of_other_models(model, params, tape, error, sentence):
+    for run in (lambda: nets.backward(model, params, tape, np.ones((N, 2))),
+                lambda: nets.pre_gradients(model, params, tape, np.ones((N, 2))),
+                lambda: nets.jacobian.jacobian(model, params, tape),
+                lambda: nets.jacobian.jacobian_product(model, params, tape, params)):
+        with pytest.raises(error, match=rf"^{sentence}$"):
+            run()
+
+
+@pytest.mark.parametrize("model", [IMAGES, JOINED, JOINED_TWICE, AVERAGED, LARGEST, OWN[0]])
+def test_tapes_of_the_model_are_taken(model):
+    model, params, tape = taped(model)
+    assert np.isfinite(nets.backward(model, params, tape, np.ones((N, 2))).loss)
+    assert nets.jacobian.jacobian_product(model, params, tape, params).shape == (N, 2)
+
 
 ROW = np.array([[0.25, 0.75]] * N)
 BAD_TARGETS = {

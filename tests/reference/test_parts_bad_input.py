@@ -4,9 +4,10 @@ import copy
 
 import numpy as np
 import pytest
+from stepgauge import nets
 from stepgauge.arrays import cast, map_arrays
 from stepgauge.reference.parts import conjugate_gradient as cg
-from stepgauge.reference.parts import cubic, descent, lbfgs, tensor_normal
+from stepgauge.reference.parts import cubic, descent, kronecker, lbfgs, tensor_normal, tensors
 from stepgauge.reference.parts import levenberg_marquardt as lm
 
 x, H, three = np.array([1.0, -2.0, 0.5]), np.diag([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0])
@@ -65,8 +66,14 @@ REFUSED = [
     *[(tensor_normal.sample, DRAW, "U", bad) for bad in ((H,), (H[:2], H))],
     *[(tensor_normal.as_modes, VIEWED, name, bad) for name, wrong in {
         "view": ["rows", "", None], "lead": [-1, 4, 5, 1.0]}.items() for bad in wrong],
-    *[(tensor_normal.from_modes, BACK, name, bad) for name, wrong in {"view": ["rows", ""], "A": [H, np.ones((2, 3, 3))]}.items()
+    *[(tensor_normal.from_modes, BACK, name, bad) for name, wrong in {"view": ["rows", ""], 
+                                                                "A": [H, np.ones((2, 3, 3)), np.ones((3, 2, 2)), np.ones(12)],
+                                                                "shape": [(), (2, 3, 0, 2), (2, 3, 1, 2, 1), (2.0, 6)]}.items()
       for bad in wrong],
+    *[(tensor_normal.from_modes, {"A": np.ones(shape), "shape": shape, "view": "3-way"}, "A", np.ones(bad))
+      for shape, bad in (((2, 2), (4,)), ((3, 2), (2, 3)), ((4,), (2, 2)))],
+    (tensor_normal.from_modes, {"A": np.ones((9, 3, 2)), "shape": (2, 3, 3, 3), "view": "3-way"}, "A", np.ones((2, 9, 3))),
+    *[(tensors.mat, {"A": np.ones((2, 3)), "i": 1}, "i", bad) for bad in (1.0, "1", None)],
 ]
 """(function, good arguments, the name of one, a bad value for it)."""
 
@@ -106,3 +113,34 @@ def test_a_distribution_of_numbers_that_are_not_finite_is_refused(function, give
 def test_mixed_arithmetics_are_refused(function, given, name, kind):
     with pytest.raises(TypeError):
         function(**given | {name: cast(given[name], kind)})
+
+
+WHY_DATA = r"because the curvature starts from the data \(R Section 2\.8\.2\)"
+NO_TENSORS = [
+    (lambda: tensor_normal.as_modes([1.0], "3-way"), "A: expected an array because its axes are modes, got list"),
+    (lambda: tensor_normal.from_modes([1.0], (1,), "vector"), "A: expected an array because a parameter of .* modes, got list"),
+    *[(lambda shape=shape: tensor_normal.from_modes(H, shape, "3-way"),
+       f"shape: expected one to four positive integers because a parameter has as many axes, got {shape}") for shape in (None, 9)],
+    (lambda: tensors.mat([1.0], 1), "A: expected an array because its axes are modes, got list"),
+    (lambda: tensors.mode_product(H, None, 1), "U: expected an array because mode 1 of A is as long, got NoneType"),
+    (lambda: tensors.mode_products(H, None), "U: expected 2 matrices because A has as many modes, got None"),
+    (lambda: tensors.mode_products([1.0], [H]), "A: expected an array because its axes are modes, got list"),
+    (lambda: tensors.kron(H, [[1.0]]), "U: expected an array because blocks are matrices, got list"),
+    (lambda: tensors.vec_columns([1.0]), "X: expected an array because columns are stacked, got list"),
+    (lambda: kronecker.over_data(None, len), f"data: expected a Batch or several {WHY_DATA}, got None"),
+    (lambda: kronecker.over_data([None], len), rf"data\[0\]: expected a Batch {WHY_DATA}, got NoneType"),
+    (lambda: kronecker.over_data(H, len), rf"data\[0\]: expected a Batch {WHY_DATA}, got ndarray"),
+    (lambda: kronecker.over_data(nets.Batch(None, H), len), "x: expected an array because a batch has examples, got NoneType"),
+    (lambda: kronecker.over_data([nets.Batch(H, H), nets.Batch([1.0], H)], len), "x: expected an array because .*, got list"),
+]
+
+
+@pytest.mark.parametrize(("run", "sentence"), NO_TENSORS)
+def test_what_is_no_array_is_refused_by_name(run, sentence):
+    with pytest.raises(TypeError, match=rf"^{sentence}$"):
+        run()
+
+
+def test_an_example_without_a_batch_is_refused():
+    with pytest.raises(ValueError, match=r"^x: expected an axis of examples because they are counted, got shape \(\)$"):
+        kronecker.over_data(nets.Batch(np.asarray(1.0), H), len)

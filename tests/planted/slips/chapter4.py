@@ -163,9 +163,11 @@ SLIPS = {
             ("identify", "if not total > 0:", "if total < 0:", "0/0"),
         ],
         f"{NORMAL}::test_views_of_a_kernel": [
-            ("as_modes", "prod(shape)", "*shape", "vectors that are none"),
-            ("as_modes", "out, d_in * kh * kw", "out * d_in, kh * kw", "another matrix"),
-            ("as_modes", "(*head, kh * kw, d_in, out)", "(*head, kh, kw * d_in, out)", "the width goes to the inputs"),
+            ("R§4.8", "*modes", "*shape", "vectors that are none"),
+            ("_modes", "out, d_in * kh * kw", "out * d_in, kh * kw", "another matrix"),
+            ("as_modes", "xp.permute_dims(A, axes), (*head, *modes)", "xp.permute_dims(A, axes), (*head, *modes[::-1])",
+             "the sizes of the modes in reverse"),
+            ("_modes", "kh * kw, d_in, out)", "kh, kw * d_in, out)", "the width goes to the inputs"),
             ("as_modes", "(2, 3, 1, 0)", "(3, 2, 1, 0)", "columns of the filter one after the other"),
         ],
         f"{NORMAL}::test_views_come_back_and_go_behind_leading_axes": [
