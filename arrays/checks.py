@@ -7,7 +7,7 @@ from functools import update_wrapper
 from inspect import signature
 from typing import Any
 
-from .dispatch import namespace
+from .dispatch import is_integer, namespace
 from .errors import expect
 
 Array = Any
@@ -45,6 +45,12 @@ def check_vectors(**vectors: Array) -> None:
         expect(vector.shape[0] == length, name, f"{length} entries", "the vectors of a pair have one length",
                vector.shape[0])
         expect(xp.all_finite(vector), name, "finite numbers", "nan and inf would spread", "nan or inf")
+
+
+def check_rows(rows: Array, n: int) -> None:
+    """Raise ValueError unless `rows`, a batch's `curvature`, is a vector of at least one integer from 0 to n − 1."""
+    expect(is_integer(rows) and rows.ndim == 1 and rows.shape[0] > 0 and bool(((rows >= 0) & (rows < n)).all()), "curvature",
+           f"a Batch or row numbers from 0 to {n - 1}", "it names examples of this batch", lambda: rows)
 
 
 def check_spd(name: str, H: Array, n: int) -> None:

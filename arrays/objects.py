@@ -253,10 +253,10 @@ class Rationals(Objects):
         Raises   NotRational where none of at most 8(n + 1) times as many bits as an entry of A has are such an X; ArithmeticError
                  where A is not positive definite.
         """
-        if p == 1:
-            return self.inv(A)
         if not self.positive_definite(A):
             raise ArithmeticError("inverse_root: expected a positive definite matrix, got one with a pivot <= 0")
+        if p == 1:
+            return self.inv(A)
         n = A.shape[0]
         entries = [Fraction(int(value.p), int(value.q)) for value in map(_RATIONAL.number, A.ravel())]
         size = max(max(abs(value.numerator), value.denominator).bit_length() for value in entries)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..arrays import is_integer, map_arrays, namespace
+from ..arrays import map_arrays, namespace
+from ..arrays.checks import check_rows
 from ..arrays.errors import expect
 from .model import Layer, Model, check_params, expect_uncoupled
 from .passes import Tape, _back, check_tape
@@ -35,11 +36,7 @@ def restricted(tape: Tape, rows: Array) -> Tape:
 
     Raises   ValueError for no example, or one that is not there.
     """
-    N = tape.output.shape[0]
-    expect(is_integer(rows) and rows.ndim == 1 and rows.shape[0] > 0, "curvature", "a vector of at least one row number",
-           "it names the examples that the curvature is taken from", lambda: rows)
-    expect(bool((rows >= 0).all()) and bool((rows < N).all()), "curvature", f"row numbers from 0 to {N - 1}",
-           f"the batch has {N} examples", lambda: f"numbers from {int(rows.min())} to {int(rows.max())}")
+    check_rows(rows, tape.output.shape[0])
     return Tape(*(map_arrays(lambda x: x[rows], field) for field in tape))
 
 

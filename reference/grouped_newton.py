@@ -21,8 +21,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .. import nets
-from ..arrays import is_integer, namespace
-from ..arrays.checks import check_number
+from ..arrays import namespace
+from ..arrays.checks import check_number, check_rows
 from ..arrays.errors import expect
 from ..nets import taylor
 from .parts import cubic
@@ -209,9 +209,7 @@ def second_sample(batch: nets.Batch) -> nets.Batch:
     rows = batch.curvature
     if rows is None or isinstance(rows, nets.Batch):
         return batch if rows is None else rows
-    N = batch.x.shape[0]
-    expect(is_integer(rows) and rows.ndim == 1 and rows.shape[0] > 0 and bool(((rows >= 0) & (rows < N)).all()), "curvature",
-           f"a Batch or row numbers from 0 to {N - 1}", "it names examples of this batch", rows)
+    check_rows(rows, batch.x.shape[0])
     return nets.Batch(batch.x[rows], batch.y[rows])
 
 

@@ -202,6 +202,7 @@ def check_hyper(hyper: Hyper, model: nets.Model) -> None:
     expect(isinstance(hyper.p, int) and hyper.p >= least, "p", f"an integer >= {least}", "it counts pairs", hyper.p)
     for name in ("improvement1", "improvement2"):
         expect(isinstance(getattr(hyper, name), bool), name, "True or False", "it is a switch", repr(getattr(hyper, name)))
-    P = min(nets.positions(model))
+    P = min((P for P, shape in zip(nets.positions(model), nets.layer_shapes(model), strict=True) if len(shape) > 1),
+            default=float("inf"))
     expect(hyper.improvement1 or hyper.lam <= P, "lam", f"a number <= {P}",
            f"without improvement #1, μ₂ = √λ/√P and Algorithm 3 has a pole beyond 1 (DEV-KBFGS-3), at P = {P}", hyper.lam)

@@ -60,12 +60,12 @@ class Hyper(NamedTuple):
 
 
 class HyperEF(Hyper):
-    """`Hyper` for K-FAC with empirical factors."""
+    """`Hyper` for KFAC-EF; learning rate and damping of R Table 4.5, MNIST."""
 
     __slots__ = ()
 
-    def __new__(cls, fisher: str = "empirical", *rest: Any, **named: Any) -> HyperEF:  # noqa: D102
-        return super().__new__(cls, fisher, *rest, **named)
+    def __new__(cls, fisher: str = "empirical", alpha: Any = 1, lam: Any = 100, *rest: Any, **named: Any) -> HyperEF:  # noqa: D102
+        return super().__new__(cls, fisher, alpha, lam, *rest, **named)
 
 
 class State(NamedTuple):
@@ -189,10 +189,15 @@ def balance(Omega: Array, Gamma: Array) -> Any:
     """π = √(trace(Ω ⊗ I)/trace(I ⊗ Γ)) = √(trace Ω/d_Ω ÷ trace Γ/d_Γ); 1 where Γ = 0, which leaves it open (DEV-KFAC-3).
 
     Takes    Omega (d_Ω, d_Ω), Gamma (d_Γ, d_Γ), positive semidefinite; Ω is not 0, since its inputs are homogeneous.
+    Ensures  in floats, π is finite and not 0 even where the quotient of the traces is not: both roots have half of its exponent.
+             In exact arithmetic, whose `smallest` is 0, one root is taken, which may be rational where two are not.
     """
     xp = namespace(Omega, Gamma)
     of_Omega, of_Gamma = xp.trace(Omega) * Gamma.shape[0], xp.trace(Gamma) * Omega.shape[0]
-    return xp.sqrt(of_Omega / of_Gamma) if of_Gamma > xp.smallest else xp.const(1)                                   # R12.19
+    if not of_Gamma > xp.smallest:
+        return xp.const(1)
+    quotient_fits = of_Omega * xp.smallest <= of_Gamma and of_Gamma * xp.smallest <= of_Omega
+    return xp.sqrt(of_Omega / of_Gamma) if quotient_fits else xp.sqrt(of_Omega) / xp.sqrt(of_Gamma)                  # R12.19
 
 
 def check_hyper(hyper: Hyper, model: nets.Model) -> None:

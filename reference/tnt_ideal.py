@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import nets
 from ..arrays import namespace
-from ..arrays.checks import check_number
+from ..arrays.checks import check_number, check_rows
 from .parts.descent import check_descent, finite, gradient, learning_rate
 from .parts.fisher import per_example, weighted_targets
 from .parts.given import check_start, check_state
@@ -88,10 +88,15 @@ def step(model: nets.Model, params: Any, state: State, batch: nets.Batch, hyper:
 
 
 def examples(batch: nets.Batch) -> Array:
-    """The inputs x (N, …) that stand for their distribution (DEV-TNT_IDEAL-1)."""
-    if isinstance(batch.curvature, nets.Batch):
-        return batch.curvature.x
-    return batch.x if batch.curvature is None else batch.x[batch.curvature]
+    """The inputs x (N, …) that stand for their distribution (DEV-TNT_IDEAL-1).
+
+    Raises   ValueError for rows that are no row numbers of this batch.
+    """
+    rows = batch.curvature
+    if rows is None or isinstance(rows, nets.Batch):
+        return batch.x if rows is None else rows.x
+    check_rows(rows, batch.x.shape[0])
+    return batch.x[rows]
 
 
 def expectation(model: nets.Model, params: Any, x: Array, view: str) -> Factors:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import nets
 from ..arrays import cast, is_integer
+from ..arrays.checks import check_rows
 from ..arrays.errors import expect
 from ..reference import METHODS
 from ..reference.parts.descent import StepDecay, gradient
@@ -103,9 +104,7 @@ class Case:
         if isinstance(batch.curvature, nets.Batch):
             self._check_batch(batch.curvature)
         elif batch.curvature is not None:
-            rows = batch.curvature
-            expect(is_integer(rows) and rows.ndim == 1 and ((rows >= 0) & (rows < len(batch.x))).all(), "curvature",
-                   f"a Batch or row numbers from 0 to {len(batch.x) - 1}", "it names examples of this batch", rows)
+            check_rows(batch.curvature, len(batch.x))
 
     def loss_and_grad(self, params: Any, batch: nets.Batch) -> tuple[float, tuple[Any, ...]]:
         """The mean loss over the batch (plus η/2 ‖θ‖² where the hyper-parameters have an η) and its gradient.

@@ -527,7 +527,7 @@ CONVENTIONS: dict[str, tuple[Convention, ...]] = {
         _slip("moments", "the traces are left out", result="tuple(U)"),
     ),
     "tensor_normal.identify": (
-        _slip("identify", "c₀ is the k-th power, the root is left out", c_0="total / n"),
+        _slip("identify", "c₀ is the k-th power, the root is left out", c_0="mean"),
         _slip("identify", "every Ũ_i has trace 1 (Dees and Mandic), and c is lost", U_t="tuple(E_j / total for E_j in E)"),
         _slip("identify", "Ũ_i is divided by c₀ to the power k", U_t="tuple(E_j / (c_0 ** k * (n // E_j.shape[0])) for E_j in E)"),
         _slip("identify", "Ũ_i is not divided by the sizes of the other modes", U_t="tuple(E_j / c_0 ** (k - 1) for E_j in E)"),

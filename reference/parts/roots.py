@@ -15,7 +15,7 @@ the test of this file finds for p up to 8; exact eigenvalues would give no less 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 from ...arrays import namespace
 from ...arrays.checks import check_number, checked
@@ -65,14 +65,15 @@ def inverse_root(A: Array, p: int, tolerance: Any = TOLERANCE) -> Array:
 def coupled_newton(A: Array, p: int, tolerance: Any = TOLERANCE) -> InverseRoot:
     """The inverse root of a matrix of floats (or mpf), and what was reached (R Section 4.7.2).
 
-    Takes    A (d, d) symmetric positive definite, which is not written to; p >= 1; 0 < tolerance < 1.
+    Takes    A (d, d) symmetric positive definite, which is not written to; p >= 1; 0 < tolerance < 1, of which no more
+             than 1/(2d) is made use of: within it all eigenvalues of I − M are below 1/2, and a step halves them at least.
     Ensures  X = Xᵀ, and ‖XᵖA − I‖ ≤ 4p·d·u·κ(A) in the Frobenius norm, u the unit roundoff, κ the condition.
     Raises   ArithmeticError where M does not come within the tolerance (or within p·d·u, if rounding allows no less) in 100
              iterations, or an entry of XᵖA is wrong by more than 1/2: A is indefinite, singular, or so ill conditioned that its
              smallest eigenvalue has no digit right.
     """
     xp, d = namespace(A), A.shape[0]
-    tolerance = max(xp.const(tolerance), p * d * xp.u)
+    tolerance = max(min(xp.const(tolerance), xp.const(Fraction(1, 2 * d))), p * d * xp.u)             # DEV-ROOTS-2
     X, error, iterations = _iterated(A, p, tolerance)
     residual = xp.max(abs(_power(X, p) @ A - xp.eye(d))) if error <= tolerance else error
     if not (error <= tolerance and residual <= 0.5):
@@ -121,5 +122,10 @@ def _symmetric(X: Array) -> Array:
 
 def check_tolerance(tolerance: Any) -> None:
     """Raise ValueError unless 0 < tolerance < 1."""
-    check_number("tolerance", tolerance, lambda tolerance: 0 < tolerance < 1, "a number in (0, 1)",
+    check_number("tolerance", tolerance, lambda tolerance: _is_number(tolerance) and 0 < tolerance < 1, "a number in (0, 1)",
                  "M = I is approached from M − I of size 1")
+
+
+def _is_number(value: Any) -> bool:
+    """Is it one real number: not a text, a list, or an array of several?"""
+    return isinstance(value, SupportsFloat) and not getattr(value, "shape", ())

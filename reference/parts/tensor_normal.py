@@ -41,7 +41,7 @@ def log_density(G: Array, M: Array, U: Iterable[Array]) -> Any:
 
     Takes    G, M (d_1, …, d_k); U: k symmetric positive definite matrices (d_i, d_i).
     Ensures  −½ (n log 2π + log det(⊗U_i) + vec(G − M)ᵀ (⊗U_i)⁻¹ vec(G − M)), n = d_1⋯d_k, without the n × n matrix.
-    Raises   ArithmeticError where a U_i is not positive definite; ValueError for shapes that do not fit.
+    Raises   ArithmeticError where a U_i is not positive definite; ValueError where one is not symmetric, or shapes do not fit.
     """
     U = _checked(U, G, M)
     xp, n = namespace(G, M, *U), prod(G.shape)
@@ -55,7 +55,7 @@ def sample(M: Array, U: Iterable[Array], Z: Array) -> Array:
     """M + Z ×_1 C_1 ⋯ ×_k C_k with C_i C_iᵀ = U_i: a draw of the distribution (R Definition 1) for a Z of standard normal draws.
 
     Takes    M, Z (d_1, …, d_k); U: k symmetric positive definite matrices (d_i, d_i).
-    Raises   ArithmeticError where a U_i is not positive definite; ValueError for shapes that do not fit.
+    Raises   ArithmeticError where a U_i is not positive definite; ValueError where one is not symmetric, or shapes do not fit.
     """
     U = _checked(U, M, Z)
     return M + mode_products(Z, [namespace(M, Z, *U).cholesky(U_i) for U_i in U])            # R§4.2
@@ -86,18 +86,40 @@ def moments(U: Iterable[Array]) -> tuple[Array, ...]:
     return tuple(U_i * prod(traces[:i] + traces[i + 1:], start=1) for i, U_i in enumerate(U))  # R(4.2)
 
 
-@checked(_prepare)
+def _prepare_statistics(given: dict[str, Any]) -> dict[str, Any]:
+    """`_prepare`, and symmetric matrices of one trace; traces are taken of E over its largest entry, since they may overflow."""
+    given = _prepare(given)
+    E = given["E"]
+    xp = namespace(*E)
+    size = max(xp.max(abs(E_j)) for E_j in E)
+    if not size > 0:
+        return given
+    first = trace(E[0] / size)
+    for j, E_j in enumerate(E, start=1):
+        of_E_j = trace(E_j / size)
+        expect(xp.symmetric(E_j), f"E_{j}", "a symmetric matrix", "it is the mean of mat_i(G) mat_i(G)ᵀ", "an asymmetric one")
+        expect(of_E_j > 0, f"E_{j}", "a positive trace", "it is the mean of ‖G‖², and some G is not 0", of_E_j * size)
+        expect((of_E_j - first)**2 <= 2 * xp.u * first**2, f"E_{j}", "the trace of E_1, but for rounding",
+               "both are the mean of ‖G‖²", f"{of_E_j * size} beside {first * size}")
+    return given
+
+
+@checked(_prepare_statistics)
 def identify(E: Sequence[Array], i: int = 1) -> Identified:
     """Ũ_1, …, Ũ_k and c_0 from E[G⁽¹⁾], …, E[G⁽ᵏ⁾] (R (4.10)); zeros from zeros (DEV-TNT-4).
 
     Takes    E: k symmetric positive semidefinite matrices (d_i, d_i), all of one trace, which is E‖G‖²; i: the mode whose trace
              is taken, since rounding makes them differ.
     Ensures  moments(Ũ) = E, and tr(Ũ_i)/d_i = c_0 for all i; for k = 1, Ũ_1 = E[G⁽¹⁾].
+    Raises   ArithmeticError where the trace is too large a number; ValueError for an asymmetric E[G⁽ⁱ⁾], a trace <= 0 of what
+             is not 0, and traces that differ by more than half of the digits.
     """
-    k, n, total = len(E), prod(E_j.shape[0] for E_j in E), trace(E[i - 1])
-    if not total > 0:
-        return Identified(tuple(0 * E_j for E_j in E), total)                                   # DEV-TNT-4
-    c_0 = namespace(*E).root(total / n, k)                                                      # R(4.10)
+    xp, k, n, total = namespace(*E), len(E), prod(E_j.shape[0] for E_j in E), trace(E[i - 1])
+    mean = total / n
+    if not mean > 0:
+        return Identified(tuple(0 * E_j for E_j in E), 0 * total)                               # DEV-TNT-4
+    expect(xp.all_finite(mean), "E", "statistics with a finite trace", "it gives every Ũ_i its size", mean, ArithmeticError)
+    c_0 = xp.root(mean, k)                                                                      # R(4.10)
     U_t = tuple(E_j / (c_0 ** (k - 1) * (n // E_j.shape[0])) for E_j in E)                      # R(4.10)
     return Identified(U_t, c_0)
 
@@ -122,6 +144,7 @@ def _checked(U: Iterable[Array], *tensors: Array) -> tuple[Array, ...]:
     expect([tuple(U_i.shape) for U_i in U] == [(d, d) for d in tensors[0].shape], "U",
            f"square matrices of sizes {tuple(tensors[0].shape)}", "every mode has its covariance",
            [tuple(U_i.shape) for U_i in U])
+    expect(all(xp.symmetric(U_i) for U_i in U), "U", "symmetric matrices", "they are covariances", "an asymmetric one")
     return U
 
 

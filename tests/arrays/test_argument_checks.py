@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 from stepgauge.arrays import cast
-from stepgauge.arrays.checks import check_number, check_spd, check_vectors, checked
+from stepgauge.arrays.checks import check_number, check_rows, check_spd, check_vectors, checked
 from stepgauge.arrays.errors import expect
 
 KINDS = ["float32", "float64", "fraction", "fmpq", "mpf"]
@@ -122,3 +122,11 @@ def test_its_trusted_core_does_not():
 @pytest.mark.parametrize("value", [Fraction(1, 5), flint.fmpq(1, 5), mpmath.mpf(1) / 5, 0.2, np.float32(0.2), 1])
 def test_a_finite_number_of_any_kind_is_taken(value):
     check_number("mu", value, lambda mu: mu > 0, "a positive number", "it is one")
+
+
+def test_rows_are_numbers_of_examples():
+    check_rows(np.array([2, 0, 2]), 3)
+    for bad in (np.array([3]), np.array([0, -1]), np.array([], dtype=int), np.array([[0]]), np.array(0), np.array([0.0]),
+                np.array([True, False, True]), [0], "all", None):
+        with pytest.raises(ValueError, match=r"^curvature: expected a Batch or row numbers from 0 to 2 because it names examples"):
+            check_rows(bad, 3)

@@ -5,6 +5,7 @@ from fractions import Fraction as F
 import mpmath
 import numpy as np
 import pytest
+from bridge import array as exact
 from bridge import flat, lists
 from bridge3 import (
     ALL3,
@@ -19,9 +20,9 @@ from bridge3 import (
     weights3,
 )
 from stepgauge import nets
-from stepgauge.arrays import precision
+from stepgauge.arrays import cast, precision
 from stepgauge.nets import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, MaxPool, Residual
-from stepgauge.reference import METHODS
+from stepgauge.reference import METHODS, kfac
 from stepgauge.reference.parts.descent import StepDecay
 
 UNCOUPLED3 = ("kbfgs_l_exact", "kfac_ef")
@@ -142,6 +143,37 @@ def test_without_derivatives_pi_is_one(method):
     assert set(numbers(state.Gamma[0])) == {0}
     assert trace.pi[0] == 1 != trace.pi[1]
     assert numbers(new.H_Gamma[0]) == numbers(np.eye(2) * 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_pi_is_a_number_wherever_its_quotient_is_none(dtype):
+    """π² = 10^(±2m) leaves the numbers of the dtype, while Ω, Γ and π = 10^(±m) do not."""
+    m = {"float32": 20, "float64": 160}[dtype]
+    for large, small in ((1, -1), (1.8, -0.2), (0.2, -1.8)):
+        three, two = (lambda power, d=d: np.eye(d, dtype=dtype) * np.asarray(10.0**(m * power), dtype) for d in (3, 2))
+        for pi, power in ((kfac.balance(three(large), two(small)), m), (kfac.balance(three(small), two(large)), -m)):
+            assert pi.dtype == dtype
+            assert abs(float(pi) / 10.0**power - 1) < 4 * np.finfo(dtype).eps
+
+
+def test_pi_is_exact_where_the_separate_roots_are_not_rational():
+    assert kfac.balance(exact([[F(2)]]), exact([[F(3), F(0)], [F(0), F(13)]])) == F(1, 2)
+    assert kfac.balance(exact([[F(2)]]), exact([[2 * F(1, 10**640)]])) == 10**320, "beyond all floats"
+
+
+def test_a_saturated_layer_has_damped_inverses():
+    """The bias −43 makes Γ of the first layer a few 1e-38, inputs of size 30 Ω about 1e3: π² is no float32, π and H_Γ are."""
+    model = nets.mlp((3, 2, 2), ("logistic", "linear"), "softmax_ce")
+    first, second = nets.init(model, 0)
+    params = cast((nets.Layer(first.W / 32, first.b - 43), second), "float32")
+    x = 32 * np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+    batch = nets.Batch(x, np.array([0, 1, 0, 1]), np.array([1, 1, 0, 0]))
+    for method in K_FAC:
+        hyper = METHODS[method].Hyper(T_2=1, beta=0)
+        state = METHODS[method].init(model, params, batch, hyper)
+        _, new, trace = METHODS[method].step(model, params, state, batch, hyper)
+        assert trace.pi[0] > 2.0**64 * 1.01
+        assert all(np.isfinite(H).all() for H in (*new.H_Omega, *new.H_Gamma))
 
 
 @pytest.mark.parametrize("method", ALL3)
@@ -448,6 +480,15 @@ def test_without_improvement_1_lambda_may_be_as_large_as_the_fewest_positions(me
     ten_finite_steps(method, problem, hypers3(method, problem.model, lam=6, improvement1=False))
     with pytest.raises(ValueError, match=r"^lam: expected a number <= 6 because .*, at P = 6, got 6\.001$"):
         ten_finite_steps(method, problem, hypers3(method, problem.model, lam=6.001, improvement1=False))
+
+
+@pytest.mark.parametrize("method", K_BFGS)
+def test_the_positions_of_batch_normalisation_bound_no_lambda(method):
+    """Sixteen positions in the convolution, one in the BatchNorm, which has no λ_G."""
+    problem = float_images((1, 4, 4), (Conv2d(3, 3), AvgPool(4), BatchNorm(), Flatten()), "mse", 6)
+    ten_finite_steps(method, problem, hypers3(method, problem.model, lam=16, improvement1=False))
+    with pytest.raises(ValueError, match=r"^lam: expected a number <= 16 because .*, at P = 16, got 17$"):
+        ten_finite_steps(method, problem, hypers3(method, problem.model, lam=17, improvement1=False))
 
 
 @pytest.mark.parametrize("net", ["normalisation", "normalised vectors"])

@@ -5,6 +5,7 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 from stepgauge import nets
+from stepgauge.arrays import cast
 from stepgauge.reference import METHODS, shampoo, tnt
 from stepgauge.reference.parts.descent import StepDecay
 from stepgauge.reference.parts.kronecker import damped
@@ -50,6 +51,23 @@ def test_a_tensor_whose_gradient_is_always_zero_shrinks_by_weight_decay_alone(me
     shrink = 1 - hyper.alpha * getattr(hyper, "gamma", 0)
     after = run(method, problem, hyper)[3][0]
     assert np.abs(after[0].W - problem.params[0].W * float(shrink) ** 3).max() <= 8 * np.finfo(kind).eps * np.abs(params[0].W).max()
+
+
+@pytest.mark.parametrize("method", ["tnt", "tnt_ef"])
+def test_a_saturated_layer_whose_mean_eigenvalues_round_to_zero(method):
+    """Near the bias −51, in float32, total/n of the first layer is 0 while its total is not: the factors are I/ε (DEV-TNT-4)."""
+    model = nets.mlp((3, 2, 2), ("logistic", "linear"), "softmax_ce")
+    first, second = nets.init(model, 0)
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+    batch = nets.Batch(x, np.array([0, 1, 0, 1]), np.array([1, 1, 0, 0]))
+    as_from_zero = 0
+    for saturation in np.arange(49, 53, 0.25):
+        params = cast((first._replace(b=first.b - saturation), second), "float32")
+        state = METHODS[method].init(model, params, batch, hypers(method, eps=F(1, 16)))
+        assert all(np.isfinite(array).all() for array in leaves(state))
+        if np.trace(state.G_h[0][0]) > 0:
+            as_from_zero += all((16 * np.eye(len(M)) == M).all() for M in state.U_inv[0])
+    assert as_from_zero
 
 
 @pytest.mark.parametrize("method", STATISTICS)

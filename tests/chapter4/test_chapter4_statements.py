@@ -267,6 +267,15 @@ def test_the_ideal_method_takes_its_expectation_over_the_examples_it_is_told(cur
     assert lists(trace.G) != lists(plain.G)
 
 
+@pytest.mark.parametrize("rows", [np.array([99]), np.array([-1]), [0, 1], np.array([True, False, True, False, True]),
+                                  np.array([], dtype=int), np.array([[0]]), np.array([0.0]), 2, "all"])
+def test_the_ideal_method_refuses_what_names_no_examples(rows):
+    problem, code = float_problem((3, 4, 2), ("tanh", "linear"), "bce", 5), METHODS["tnt_ideal"]
+    told = problem.batches[0]._replace(curvature=rows)
+    with pytest.raises(ValueError, match=r"^curvature: expected a Batch or row numbers from 0 to 4 because it names"):
+        code.step(problem.model, problem.params, code.State(0), told, code.Hyper())
+
+
 def test_block_fisher_is_the_full_fisher_matrix_of_every_layer():
     """Its blocks over all draws are the diagonal blocks of E[𝒟θ𝒟θᵀ]: by enumeration, each layer's W̄ row by row."""
     with precision(170):

@@ -140,7 +140,7 @@ DEFAULTS = {
     "kbfgs_l": {"p": 100, **BFGS},
     "kbfgs_l_exact": {"alpha": F(3, 100), "lam_A": F(11, 20), "lam_G": F(11, 20), "beta": F(9, 10), "mu1": F(1, 5), "p": 100},
     "kfac": {"fisher": "sampled", **KFAC},
-    "kfac_ef": {"fisher": "empirical", **KFAC},
+    "kfac_ef": {"fisher": "empirical", **KFAC, "alpha": 1, "lam": 100},                                  # Table 4.5
     "tnt": {"fisher": "sampled", **TNT, **TENSORS},
     "tnt_ef": {"fisher": "empirical", "alpha": F(3, 10**6), "eps": F(1, 100), **TENSORS},                # Table 4.5
     "tnt_ideal": {**TNT, "eta": 0, "view": "3-way"},

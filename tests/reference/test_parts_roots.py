@@ -160,6 +160,15 @@ def test_the_tolerance_is_met_at_least():
     assert [coupled_newton(A, 4, tolerance).X.tolist() for tolerance in (F(1, 100), F(1, 10**30))] == 2 * [first.X.tolist()]
 
 
+@pytest.mark.parametrize("p", POWERS)
+def test_a_tolerance_that_says_nothing_changes_nothing(p):
+    """On entries of I − M = (1 − m) 11ᵀ/d a tolerance of 1/d says nothing; they do not halve in a step from m near 0 (p = 1)."""
+    for A in (np.diag([1.0, 2.0, 3.0]), np.eye(100) - np.full((100, 100), 0.98 / 100)):
+        first = coupled_newton(A, p)
+        for tolerance in (F(1, 50), F(1, 2), F(999, 1000)):
+            assert coupled_newton(A, p, tolerance).X.tolist() == first.X.tolist()
+
+
 # ------------------------------------------------------------------------------------------------------------- exact, and refused
 
 
@@ -182,8 +191,9 @@ def test_other_roots_are_not_rational(kind):
     for p in POWERS[1:]:
         with pytest.raises(NotRational, match=r"^inverse_root: expected a matrix whose inverse root is rational because"):
             inverse_root(A, p)
-    with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix, got one with a pivot <= 0"):
-        inverse_root(-A, 2)
+    for p in POWERS:
+        with pytest.raises(ArithmeticError, match=r"^inverse_root: expected a positive definite matrix, got one with a pivot <= 0"):
+            inverse_root(-A, p)
     assert inverse_root(cast(np.array([[F(1, 81)]]), kind), 4).tolist() == [[3]]
 
 
@@ -200,7 +210,7 @@ def test_bad_input_is_refused(inverse_root):
     for bad in (0, -1, 1.5, "2", True, None):
         with pytest.raises(ValueError, match=r"^p: expected a positive integer because it counts factors, got "):
             inverse_root(A, bad)
-    for bad in (0, 1, -1, F(3, 2), float("nan"), float("inf")):
+    for bad in (0, 1, -1, F(3, 2), float("nan"), float("inf"), "0.1", None, [0.1], np.full(2, 0.1), np.full(1, 0.1), 0.1j):
         with pytest.raises(ValueError, match=r"^tolerance: expected a number in \(0, 1\) because "):
             inverse_root(A, 2, bad)
     for bad, what in ((np.ones(3), "a square matrix"), (np.ones((2, 3)), "a square matrix"), (np.ones((0, 0)), "a square matrix"),

@@ -160,6 +160,35 @@ def test_the_smallest_and_the_largest_statistics_in_floats():
             assert abs(found.U_t[2] / (4 * size / 8) ** (1 / 3) - 1) <= 2.0**-20
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_statistics_at_the_ends_of_the_floats(dtype):
+    """A mean eigenvalue that rounds to 0 is 0 (DEV-TNT-4), one that overflows is said to; one number above, roots have digits."""
+    least = np.finfo(dtype).smallest_subnormal
+    E = [np.eye(2, dtype=dtype) * least] * 2
+    assert all((U == 0).all() and U.dtype == dtype for U in identify(E).U_t)
+    assert identify(E).c_0 == 0
+    found = identify([np.eye(1, dtype=dtype) * least] * 2)
+    assert found.c_0 == np.sqrt(least)
+    assert found.c_0 * found.U_t[1] == least
+    with np.errstate(over="ignore"), pytest.raises(ArithmeticError, match=r"^E: expected statistics with a finite trace because"):
+        identify([np.eye(2, dtype=dtype) * np.finfo(dtype).max] * 2)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "fraction", "fmpq", "mpf"])
+def test_statistics_that_are_none_are_refused(kind):
+    eye, lower = (cast(A, kind) for A in (np.eye(2), np.array([[1.0, 0.0], [0.5, 1.0]])))
+    nothing = cast(np.array([[0.0, 1.0], [1.0, 0.0]]), kind)
+    for E, message in (((eye, lower), "E_2: expected a symmetric matrix because"), ((lower,), "E_1: expected a symmetric matrix"),
+                       ((-eye, -eye), "E_1: expected a positive trace because"), ((nothing,), "E_1: expected a positive trace"),
+                       ((eye, 0 * eye), "E_2: expected a positive trace because"),
+                       ((eye, eye, 5 * eye), "E_3: expected the trace of E_1, but for rounding because")):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            identify(E)
+    rounding = {"float32": 2.0**-20, "float64": 2.0**-45}.get(kind)
+    if rounding:
+        identify((eye, eye * np.asarray(1 + rounding, eye.dtype)))
+
+
 # ------------------------------------------------------------------------------------------------------------------- the views
 
 
@@ -193,5 +222,7 @@ def test_shapes_that_do_not_fit_are_refused():
             call(U[::-1])
         with pytest.raises(ArithmeticError, match=r"^cholesky: expected a "):
             call([U[0], -U[1]])
+        with pytest.raises(ValueError, match=r"^U: expected symmetric matrices because they are covariances, got an asymmetric"):
+            call([U[0], np.tril(U[1])])
     with pytest.raises(ValueError, match=r"^M: expected shape \(2, 3\) because draw and mean are of one shape, got \(3, 2\)"):
         log_density(G, G.T, U)

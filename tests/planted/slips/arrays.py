@@ -98,6 +98,11 @@ SLIPS = {
         ],
     },
     "arrays.checks": {
+        "arrays/test_argument_checks.py::test_rows_are_numbers_of_examples": [
+            ("check_rows", "rows >= 0", "rows >= -n", "row −1 passes"),
+            ("check_rows", "(rows < n)", "(rows <= n)", "a row too many"),
+            ("check_rows", "rows.shape[0] > 0", "True", "no row passes"),
+        ],
         "arrays/test_argument_checks.py::test_vectors_of_other_shapes_are_refused": [
             ("check_vectors", "vector.shape[0] == length", "vector.shape[0] <= length", "a shorter vector passes"),
         ],

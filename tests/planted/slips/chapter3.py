@@ -12,6 +12,9 @@ ACTION = "reference/test_parts_quasi_newton.py::test_minibatch_action_is_that_of
 
 SLIPS = {
     "reference.kbfgs": {
+        f"{AWKWARD}::test_the_positions_of_batch_normalisation_bound_no_lambda": [
+            ("check_hyper", "if len(shape) > 1", "if shape", "the positions of a BatchNorm count"),
+        ],
         f"{STEPS}[four positions-kbfgs]": [
             ("R9.1", "xp.const(hyper.beta), xp.const(hyper.mu1)", "xp.const(hyper.mu1), xp.const(hyper.beta)",
              "β and μ₁ exchanged"),
@@ -142,6 +145,13 @@ SLIPS = {
         ],
         f"{AWKWARD}::test_without_derivatives_pi_is_one[kfac]": [
             ("balance", "of_Gamma > xp.smallest", "of_Gamma >= 0", "π = ∞ where Γ = 0"),
+        ],
+        f"{AWKWARD}::test_pi_is_a_number_wherever_its_quotient_is_none": [
+            ("R12.19", "if quotient_fits", "if True", "the quotient overflows where its root is a number"),
+            ("balance", "of_Gamma * xp.smallest <= of_Omega", "True", "the quotient underflows where its root is a number"),
+        ],
+        f"{AWKWARD}::test_pi_is_exact_where_the_separate_roots_are_not_rational": [
+            ("R12.19", "if quotient_fits", "if False", "two roots for one"),
         ],
     },
     "reference.parts.quasi_newton": {

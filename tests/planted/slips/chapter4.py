@@ -99,8 +99,11 @@ SLIPS = {
             ("R14.3", "hyper.eta", "0", "the penalty is forgotten"),
         ],
         f"{STATEMENTS}::test_the_ideal_method_takes_its_expectation_over_the_examples_it_is_told": [
-            ("examples", "batch.curvature.x", "batch.x", "the other batch is not looked at"),
-            ("examples", "batch.x[batch.curvature]", "batch.x", "the rows are not looked at"),
+            ("examples", "rows.x", "batch.x", "the other batch is not looked at"),
+            ("examples", "batch.x[rows]", "batch.x", "the rows are not looked at"),
+        ],
+        f"{STATEMENTS}::test_the_ideal_method_refuses_what_names_no_examples": [
+            ("examples", "check_rows(rows, batch.x.shape[0])", "rows", "rows that are none are taken"),
         ],
     },
     "reference.block_fisher": {
@@ -123,6 +126,12 @@ SLIPS = {
         ],
     },
     "reference.parts.roots": {
+        f"{ROOTS}::test_a_tolerance_that_says_nothing_changes_nothing": [
+            ("coupled_newton", "Fraction(1, 2 * d)", "1", "a tolerance that says nothing ends the iteration"),
+        ],
+        f"{ROOTS}::test_bad_input_is_refused": [
+            ("check_tolerance", "_is_number(tolerance)", "True", "a text is compared with numbers"),
+        ],
         f"{ROOTS}::test_the_backward_error_is_below_its_bound_or_the_failure_is_signalled": [
             ("_iterated", "(p + 1) * I - M) / p", "(p + 1) * I - M) / (p + 1)", "T is divided by p + 1"),
             ("_iterated", "_symmetric(_power(T, p) @ M)", "_symmetric(T @ M)", "T for Tᵖ"),
@@ -155,12 +164,24 @@ SLIPS = {
             ("R(4.2)", "traces[:i] + traces[i + 1:]", "traces", "the mode's own trace too"),
         ],
         f"{NORMAL}::test_what_is_identified_has_the_moments_and_one_mean_eigenvalue": [
-            ("R(4.10)", "root(total / n, k)", "root(total / n, 1)", "c_0 without its root"),
+            ("R(4.10)", "root(mean, k)", "root(mean, 1)", "c_0 without its root"),
             ("R(4.10)", "c_0 ** (k - 1)", "c_0 ** k", "c_0 to the power k"),
             ("R(4.10)", "(n // E_j.shape[0])", "n", "the product of all d_j"),
         ],
         f"{NORMAL}::test_zero_statistics_are_identified_as_zero": [
-            ("identify", "if not total > 0:", "if total < 0:", "0/0"),
+            ("identify", "if not mean > 0:", "if mean < 0:", "0/0"),
+        ],
+        f"{NORMAL}::test_shapes_that_do_not_fit_are_refused": [
+            ("_checked", "xp.symmetric(U_i)", "True", "an asymmetric covariance passes"),
+        ],
+        f"{NORMAL}::test_statistics_at_the_ends_of_the_floats": [
+            ("identify", "if not mean > 0:", "if not total > 0:", "0/0 where the mean eigenvalue rounds to 0"),
+            ("identify", "xp.all_finite(mean)", "True", "Ũ = 0 where the trace overflows"),
+        ],
+        f"{NORMAL}::test_statistics_that_are_none_are_refused": [
+            ("_prepare_statistics", "xp.symmetric(E_j)", "True", "an asymmetric matrix passes"),
+            ("_prepare_statistics", "of_E_j > 0", "True", "a trace below 0 passes"),
+            ("_prepare_statistics", "2 * xp.u * first**2", "99 * first**2", "traces that differ pass"),
         ],
         f"{NORMAL}::test_views_of_a_kernel": [
             ("R§4.8", "*modes", "*shape", "vectors that are none"),

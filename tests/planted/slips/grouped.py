@@ -95,9 +95,6 @@ SLIPS = {
         "grouped/test_grouped_methods.py::test_curvature_as_rows_another_batch_or_none": [
             ("second_sample", "batch.y[rows]", "batch.y[:rows.shape[0]]", "the targets of other rows"),
         ],
-        "grouped/test_grouped_methods.py::test_curvature_that_names_no_examples": [
-            ("second_sample", "(rows < N)", "(rows <= N)", "a row too many"),
-        ],
     },
     "reference.parts.cubic": {
         "grouped/test_cubic.py::test_without_cubic_term_it_is_equation_1_exactly": [
