@@ -89,7 +89,7 @@ def jacobian(model: Model, params: Any, tape: Tape, x: Array | None = None) -> J
 
 
 def _check_of_outputs(name: str, x: Array, tape: Tape, ndim: int) -> None:
-    """Raise ValueError unless x (N, m), or (N, C, m) for ndim = 3, fits the outputs and is finite; TypeError for other arithmetics."""
+    """Raise ValueError unless x (N, m), or (N, C, m) for ndim = 3, fits the outputs and is finite; TypeError if mixed."""
     xp, (N, m) = namespace(tape.output, x), tape.output.shape
     expect(x.ndim == ndim and x.shape[0] == N and x.shape[-1] == m, name, f"shape ({N}, {'C, ' * (ndim - 2)}{m})",
            "it multiplies outputs", tuple(x.shape))

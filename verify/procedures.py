@@ -181,7 +181,7 @@ class _Call:
         return replace(report, verdict=settled(ratios), ratio32=ratios[0])
 
     def lines(self, dtype: str, convention: Convention) -> list[Line]:
-        """Every line that the candidate shows, on the path of decisions that suits it best; one without a line leads to no result."""
+        """Every line that the candidate shows, on the path of decisions that suits it best and leads to a result."""
         best: list[Line] = []
         for paths in every_path():
             lines = self._one_path(dtype, convention, paths)
