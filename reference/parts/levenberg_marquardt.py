@@ -77,7 +77,12 @@ def adapted(lam_LM: Any, rho: Any, *, eps: Any, boost: Any, drop: Any) -> Any:
     xp = namespace(lam_LM, rho)
     eps = xp.const(eps)
     factor = boost if rho < eps else drop if rho > 1 - eps else 1             # R§5.2.3
-    lam_LM = xp.const(factor) * lam_LM                                        # R§5.2.3
+    return _normal(xp.const(factor) * lam_LM)                                 # R§5.2.3
+
+
+def _normal(lam_LM: Any) -> Any:
+    """lam_LM (), or the smallest normal number where it is below that."""
+    xp = namespace(lam_LM)
     return lam_LM if lam_LM > xp.smallest else xp.const(xp.smallest)          # DEV-LM-3
 
 
