@@ -51,8 +51,8 @@ def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: t
         Gd = G(d)
         dGd = inner(d, Gd)
         expect(xp.all_finite(dGd), "G", "a finite dᵀGd", "a step is as long as rᵀM⁻¹r / dᵀGd", dGd, ArithmeticError)
-        expect((i > 1 and not xp.exact) or not dGd < 0, "G", "dᵀGd > 0", "it is positive definite", dGd, ArithmeticError)
         if not dGd > 0:                      # after convergence d fades until its square is below the smallest number
+            expect((i > 1 and not xp.exact) or not dGd < 0, "G", "dᵀGd > 0", "it is positive definite", dGd, ArithmeticError)
             return Solution(x, i - 1)
         alpha = ry / dGd                                                              # R§5.3
         x, r = plus(x, alpha, d), plus(r, -alpha, Gd)                                 # R§5.3
