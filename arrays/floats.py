@@ -88,6 +88,12 @@ class Floats:
             return False
         return True
 
+    def positive_semidefinite(self, A: Any) -> bool:
+        """Is A positive definite after half of the digits of its largest entry have been added to its diagonal, or A = 0?"""
+        largest = self.library.max(self.library.abs(A))
+        slack = float(self.library.finfo(self.dtype).eps) ** 0.5 * largest
+        return bool(largest == 0) or self.positive_definite(A + slack * self.eye(A.shape[0]))
+
     def kron(self, A: Any, B: Any) -> Any:
         """The Kronecker product A ⊗ B of two matrices: block (i, j) is A_ij B."""
         blocks = A[:, None, :, None] * B[None, :, None, :]

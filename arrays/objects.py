@@ -120,6 +120,11 @@ class Objects:
                 A[i, j:] = A[i, j:] - A[i, j] / A[j, j] * A[j, j:]
         return True
 
+    def positive_semidefinite(self, A: Any) -> bool:
+        """Is A positive definite after half of the digits of its largest entry have been added to its diagonal, or A = 0?"""
+        largest = self.max(self.abs(A))
+        return bool(largest == 0) or self.positive_definite(A + self.u ** 0.5 * largest * self.eye(A.shape[0]))
+
     def trace(self, A: Any) -> Any:
         """The sum of the diagonal of A (n, n)."""
         return np.trace(A)
@@ -223,6 +228,16 @@ class Rationals(Objects):
             value = Fraction(*mpmath.libmp.to_rational(value._mpf_))
         value = Fraction(value)
         return value if self._is_fraction else flint.fmpq(value.numerator, value.denominator)
+
+    def positive_semidefinite(self, A: Any) -> bool:
+        """Is no pivot of Gaussian elimination negative, and all that stands beside a pivot of 0 itself 0?  (Exact.)"""
+        A = self.asarray(A)
+        for j in range(A.shape[0]):
+            if A[j, j] < 0 or (A[j, j] == 0 and np.any(A[j, j:] != 0)):
+                return False
+            for i in range(j + 1, A.shape[0]) if A[j, j] > 0 else ():
+                A[i, j:] = A[i, j:] - A[i, j] / A[j, j] * A[j, j:]
+        return True
 
     def _solve(self, A: Any, B: Any) -> Any:
         X = _fmpq_mat(A).solve(_fmpq_mat(B))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..arrays import map_arrays, namespace
 from ..arrays.checks import check_rows
 from ..arrays.errors import expect
-from .model import Layer, Model, check_params, expect_uncoupled
+from .model import Layer, Model, check_params, expect_uncoupled, tensors
 from .passes import Tape, _back, check_tape
 from .records import TRAINABLE, Residual
 from .rules import RULES
@@ -44,11 +44,13 @@ def jacobian_product(model: Model, params: Any, tape: Tape, theta_1: Any) -> Arr
     """J_n θ₁ of every example (R Algorithm 19): the derivative of the output (N, m) in the direction θ₁.
 
     Takes    tape: what `forward` returned for the same params; theta_1 like params.
-    Raises   ValueError where theta_1 has other shapes, tape or params are of another model, or it has a BatchNorm.
+    Raises   ValueError where theta_1 has other shapes, tape or params are of another model, or it has a BatchNorm; TypeError for
+             mixed arithmetics.
     """
     expect_uncoupled(model, "jacobian_product")
     check_tape(model, params, tape)
     check_params(model, theta_1)
+    namespace(tape.output, *tensors(params), *tensors(theta_1))
     return _through(model.layers, None, tape.kept, zip(params, theta_1, tape.a, strict=True))      # R§5.4.4
 
 
@@ -71,24 +73,37 @@ def jacobian(model: Model, params: Any, tape: Tape, x: Array | None = None) -> J
     """The rows x_ncᵀ J_n, factored: Algorithm 20 in its partial mode, for x (N, C, m); all of J where x is None, x_nc = e_c.
 
     Takes    tape: what `forward` returned for the same params.
-    Raises   ValueError where x has another shape, tape or params are of another model, or it has a BatchNorm.
+    Raises   ValueError where x has another shape or is not finite, tape or params are of another model, or it has a BatchNorm;
+             TypeError for mixed arithmetics.
     """
     expect_uncoupled(model, "jacobian")
     check_tape(model, params, tape)
     N, m = tape.output.shape
-    xp = namespace(tape.output)
+    xp = namespace(tape.output, *tensors(params))
     if x is None:
         x = xp.concat([xp.eye(m)[None]] * N)                                          # R§5.4.7
-    expect(x.ndim == 3 and x.shape[0] == N and x.shape[2] == m, "x", f"shape ({N}, C, {m})", "it multiplies outputs",
-           tuple(x.shape))
+    else:
+        _check_of_outputs("x", x, tape, 3)
     layers = reversed(list(enumerate(zip(params, tape.a, tape.h, strict=True))))
     _, h_h = _back(model.layers, xp.reshape(x, (-1, m)), tape.kept, layers, False)    # R§5.4.5
     return Jacobian(tuple(reversed(h_h)), tape.a)
 
 
+def _check_of_outputs(name: str, x: Array, tape: Tape, ndim: int) -> None:
+    """Raise ValueError unless x (N, m), or (N, C, m) for ndim = 3, fits the outputs and is finite; TypeError if mixed."""
+    xp, (N, m) = namespace(tape.output, x), tape.output.shape
+    expect(x.ndim == ndim and x.shape[0] == N and x.shape[-1] == m, name, f"shape ({N}, {'C, ' * (ndim - 2)}{m})",
+           "it multiplies outputs", tuple(x.shape))
+    expect(xp.all_finite(x), name, "finite numbers", "nan and inf spread to every parameter", "nan or inf")
+
+
 def products(J: Jacobian, X: Any) -> tuple[Array, ...]:
-    """Every layer's part of Jθ₁ (q,), whose sum over layers is Jθ₁, for θ₁ given as X: by layer, like W̄ (d_out, d_in + 1)."""
-    return tuple(map(_product, J.h_h, J.a, X))
+    """Every layer's part of Jθ₁ (q,), whose sum over layers is Jθ₁, for θ₁ given as X: by layer, like W̄ (d_out, d_in + 1).
+
+    Raises   ValueError for another number of layers or other shapes; TypeError for mixed arithmetics.
+    """
+    _check_by_layer("X", X, J, [(h_h.shape[-1], a.shape[-1]) for h_h, a in zip(J.h_h, J.a, strict=True)])
+    return tuple(_product(*of_layer) for of_layer in zip(J.h_h, J.a, X, strict=True))
 
 
 def _product(h_h: Array, a: Array, X: Array) -> Array:
@@ -98,8 +113,12 @@ def _product(h_h: Array, a: Array, X: Array) -> Array:
 
 
 def transposed_products(J: Jacobian, d: Any) -> tuple[Array, ...]:
-    """J_lᵀd_l by layer, like W̄ (d_out, d_in + 1), for d_l (q,) by layer: Algorithm 21, the sum over examples included."""
-    return tuple(map(_transposed_product, J.h_h, J.a, d))
+    """J_lᵀd_l by layer, like W̄ (d_out, d_in + 1), for d_l (q,) by layer: Algorithm 21, the sum over examples included.
+
+    Raises   ValueError for another number of layers or other shapes; TypeError for mixed arithmetics.
+    """
+    _check_by_layer("d", d, J, [(h_h.shape[0],) for h_h in J.h_h])
+    return tuple(_transposed_product(*of_layer) for of_layer in zip(J.h_h, J.a, d, strict=True))
 
 
 def _transposed_product(h_h: Array, a: Array, d: Array) -> Array:
@@ -107,6 +126,16 @@ def _transposed_product(h_h: Array, a: Array, d: Array) -> Array:
     weighted = xp.reshape(d, (a.shape[0], -1, 1)) * xp.reshape(h_h, (a.shape[0], -1, h_h.shape[1] * h_h.shape[2]))
     summed = xp.reshape(xp.sum(weighted, axis=1), (-1, h_h.shape[-1]))
     return summed.T @ xp.reshape(a, (-1, a.shape[-1]))                                # R§5.4.5
+
+
+def _check_by_layer(name: str, given: Any, J: Jacobian, shapes: list[tuple[int, ...]]) -> None:
+    """Raise ValueError unless `given` has one array of its shape a layer; TypeError for what is no such tuple or list."""
+    expect(isinstance(given, tuple | list), name, "a tuple or list of arrays", "every layer has one",
+           lambda: type(given).__name__, TypeError)
+    expect(len(given) == len(shapes), name, f"{len(shapes)} arrays", "every layer has one", len(given))
+    namespace(*J.h_h, *given)
+    for l, (x, shape) in enumerate(zip(given, shapes, strict=True)):
+        expect(tuple(x.shape) == shape, f"{name}[{l}]", f"shape {shape}", "the Jacobian of its layer multiplies it", tuple(x.shape))
 
 
 def grams(J: Jacobian) -> tuple[Array, ...]:
@@ -155,9 +184,9 @@ def _rows(h_h: Array, a: Array) -> Array:
 def transposed_product(model: Model, params: Any, tape: Tape, V: Array) -> tuple[Layer, ...]:
     """JᵀV = Σ_n J_nᵀ V_n, like params, for V (N, m), by one backpropagation (R Algorithm 21).
 
-    Raises   ValueError where V has another shape, or the model has a BatchNorm.
+    Raises   ValueError where V has another shape or is not finite, or the model has a BatchNorm; TypeError for mixed arithmetics.
     """
-    expect(V.ndim == 2, "V", f"shape {tuple(tape.output.shape)}", "it multiplies outputs", tuple(V.shape))
+    _check_of_outputs("V", V, tape, 2)
     J = jacobian(model, params, tape, V[:, None, :])
     summed = transposed_products(J, [namespace(V).ones(V.shape[0])] * len(params))
     return tuple(Layer(namespace(V).reshape(W_b[:, :-1], layer.W.shape), W_b[:, -1])

@@ -6,11 +6,13 @@ Symbols  parameters are numbered 0 … P − 1 in the order W_1, b_1, W_2, b_2, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from ..arrays import is_array
 from ..arrays.errors import expect
 from .model import tensors
 
@@ -22,10 +24,13 @@ Partition = Sequence[Any]
 def grouped(params: Any, groups: Any) -> tuple[Array, ...]:
     """The partition whose s-th subset holds the tensors with the numbers groups[s], in the order W_1, b_1, W_2, b_2, …
 
-    Raises   ValueError unless every tensor is in one group and no group is empty.
+    Raises   ValueError unless every tensor is in one group and no group is empty; TypeError for what is no numbers in groups.
     """
     numbers = _numbers(params)
-    groups = [list(group) for group in groups]
+    groups = [list(group) if isinstance(group, Iterable) else group for group in groups] if isinstance(groups, Iterable) else groups
+    expect(isinstance(groups, list) and all(isinstance(group, list) and all(isinstance(i, Integral) for i in group)
+                                            for group in groups),
+           "groups", "lists of integers", "a group lists tensors by number", groups, TypeError)
     listed = sorted(i for group in groups for i in group)
     expect(all(groups) and listed == list(range(len(numbers))), "groups", f"the numbers 0 to {len(numbers) - 1}, each in one group",
            "a partition holds every tensor once", groups)
@@ -88,13 +93,16 @@ def _numbers(params: Any) -> list[Array]:
 def labels(params: Any, partition: Partition) -> tuple[Array, ...]:
     """The number s of every parameter's subset, one integer array a tensor: what a partition says, after it has been checked.
 
-    Raises   ValueError for subsets that are empty, overlap, leave a parameter out, or name one that does not exist.
+    Raises   ValueError for subsets that are empty, overlap, leave a parameter out, or name one that does not exist; TypeError for
+             what is no sequence of subsets.
     """
     P = _count(params)
     label = np.full(P, -1)
+    expect(isinstance(partition, Sequence) or is_array(partition), "partition", "a list or tuple of index sets",
+           "they are counted and gone through twice", lambda: type(partition).__name__, TypeError)
     expect(len(partition) > 0, "partition", "at least one subset", "every parameter is in one", "none")
     for s, given in enumerate(partition):
-        subset = np.asarray(given)
+        subset = _vector(given)
         expect(subset.ndim == 1 and subset.size > 0 and subset.dtype.kind in "iu", f"partition[{s}]",
                "a vector of integers, not empty", "it lists parameters by number",
                lambda subset=subset: f"{subset.dtype} of shape {subset.shape}")
@@ -107,6 +115,14 @@ def labels(params: Any, partition: Partition) -> tuple[Array, ...]:
     expect((label >= 0).all(), "partition", "every parameter", "a parameter in no subset would never move",
            lambda: f"none for parameter {int(np.argmin(label))}")
     return tuple(label[numbers] for numbers in _numbers(params))
+
+
+def _vector(given: Any) -> Array:
+    """`given` as an array; of objects, which are no integers, where its entries have different lengths."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return np.full(len(given), None)
 
 
 def members(label: Array) -> set[int]:

@@ -32,7 +32,7 @@ from .partitions import (
     memberships,
     trivial,
 )
-from .passes import backward, forward, gradients, mean_loss, pre_gradients
+from .passes import _check_input, backward, forward, gradients, mean_loss, pre_gradients
 
 __all__ = ["by_depth_and_role", "by_layer", "by_role", "canonical", "discrete", "grouped", "labels", "spread", "summaries",
            "summary", "summed", "taylor_terms", "trivial"]
@@ -82,13 +82,14 @@ def summaries(model: Model, params: Any, batch: Batch, u: Any, partition: Partit
 
     Takes    u like params; partition: S index sets, see `canonical`.
     Ensures  ḡ_s = u_sᵀ∇L;  H̄_ss′ = u_sᵀ∇²L u_s′, symmetric;  D^(3)_sss = ∇³L[u_s, u_s, u_s].
-    Raises   ValueError for a u of another shape or not finite, and what `labels` raises.
+    Raises   ValueError for a u of another shape, numbers that are not finite, and what `labels` and `forward` raise; TypeError for
+             mixed arithmetics.
 
     A direction goes back to the first layer that it moves and no further, since H̄ is symmetric: row s is read where the other
     subset starts there or later.
     """
+    theta, u = tensors(params), _direction(model, params, batch, u)
     label, S = labels(params, partition), len(partition)
-    theta, u = tensors(params), _direction(params, u)
     lifted, x, y = _lifted(theta, [pieces(u_i, l, S) for u_i, l in zip(u, label, strict=True)], batch, 3)
     moved = layers(lifted, params)
     tape = forward(model, moved, x)
@@ -110,10 +111,11 @@ def summary(model: Model, params: Any, batch: Batch, u: Any, partition: Partitio
 
     Each order is the one before, differentiated along every u_s (W Appendix A): S^(order−1) passes, so for small nets and orders.
     Ensures  D_{s1…sd} = ∇^d L[u_s1, …, u_sd], symmetric.
+    Raises   as `summaries` does.
     """
     expect(isinstance(order, int) and order >= 1, "order", "a positive integer", "order 0 is the loss", order)
-    label = labels(params, partition)
-    return _summary(model, params, batch, _direction(params, u), label, len(partition), order)
+    u = _direction(model, params, batch, u)
+    return _summary(model, params, batch, u, labels(params, partition), len(partition), order)
 
 
 def _summary(model: Model, params: Any, batch: Batch, u: Any, label: Any, S: int, order: int) -> Array:
@@ -130,19 +132,25 @@ def taylor_terms(model: Model, params: Any, batch: Batch, u: Any, order: int) ->
     """∇^d L[u, …, u] for d = 0, …, order, of the mean loss of `batch` at `params`: (order + 1,).
 
     Ensures  L(θ + tu) = Σ_d terms[d] t^d / d! + O(t^(order+1)).
+    Raises   as `summaries` does.
     """
-    u = _direction(params, u)
+    u = _direction(model, params, batch, u)
     moved, x, y = _lifted(tensors(params), [[u_i] for u_i in u], batch, order)
     loss = mean_loss(model, forward(model, layers(moved, params), x).output, y)
     return stacked([loss.value, *(_coefficient(loss, 0, d) * factorial(d) for d in range(1, order + 1))])  # W§3
 
 
-def _direction(params: Any, u: Any) -> tuple[Array, ...]:
-    """u tensor by tensor, after its shapes and numbers have been checked."""
+def _direction(model: Model, params: Any, batch: Batch, u: Any) -> tuple[Array, ...]:
+    """u tensor by tensor, after all that is lifted has been checked: a series takes other arithmetics without a word."""
+    _check_input(model, params, batch.x)
+    expect(isinstance(u, tuple | list) and all(isinstance(layer, tuple | list) for layer in u), "u", "a record a layer",
+           "u is like the parameters", lambda: type(u).__name__, TypeError)
     theta, u = tensors(params), tensors(u)
     expect(len(u) == len(theta), "u", f"{len(theta)} tensors", "it has a piece for each", len(u))
-    xp = namespace(*theta, *u)
+    xp = namespace(*theta, *u, *(() if is_integer(batch.y) else (batch.y,)))
     for i, (u_i, theta_i) in enumerate(zip(u, theta, strict=True)):
+        expect(xp.all_finite(theta_i), f"params[{i // 2}].{params[i // 2]._fields[i % 2]}", "finite numbers", "nan and inf spread",
+               "nan or inf")
         expect(tuple(u_i.shape) == tuple(theta_i.shape), f"u[{i}]", f"shape {tuple(theta_i.shape)}", "u is like the parameters",
                tuple(u_i.shape))
         expect(xp.all_finite(u_i), f"u[{i}]", "finite numbers", "nan and inf spread", "nan or inf")

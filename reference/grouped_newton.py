@@ -177,14 +177,14 @@ def schedule(state: State, loss: Any, hyper: Hyper) -> State:
     """What Algorithm 1 does to λ between steps: f_sch λ once the loss has failed to improve more than p_sch times in a row.
 
     Takes    loss: the training loss now, a number. Nothing happens where k is no multiple of N_sch.
-    Raises   ValueError for a loss that is nan or infinite.
+    Raises   ValueError for a loss that is no finite number.
     """
     check_hyper(hyper)
+    check_number("loss", loss, lambda loss: loss == loss, "a finite number", "it is compared with the best so far")
     if state.k % hyper.N_sch:                                                                                       # W1.9
         return state
     xp = namespace(state.eta)
     loss = xp.const(loss)
-    expect(xp.all_finite(loss), "loss", "a finite number", "it is compared with the best so far", loss)
     if state.best is None or bool(loss < state.best * (1 - xp.const(hyper.threshold))):                             # W1.9
         return state._replace(best=loss, bad=0)
     if state.bad < hyper.p_sch:                                                                                     # W1.9

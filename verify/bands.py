@@ -312,7 +312,7 @@ class Bands:
         """True: what is observed has been checked before it enters."""
         return True
 
-    positive_definite = symmetric
+    positive_definite = positive_semidefinite = symmetric
 
     def triu(self, A: Banded) -> Banded:
         """A (n, n) with exact zeros below its diagonal."""

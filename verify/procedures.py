@@ -181,11 +181,11 @@ class _Call:
         return replace(report, verdict=settled(ratios), ratio32=ratios[0])
 
     def lines(self, dtype: str, convention: Convention) -> list[Line]:
-        """Every line that the candidate shows, on the path of decisions that suits it best."""
+        """Every line that the candidate shows, on the path of decisions that suits it best and leads to a result."""
         best: list[Line] = []
         for paths in every_path():
             lines = self._one_path(dtype, convention, paths)
-            if not best or max(line.ratio for line in lines) < max(line.ratio for line in best):
+            if lines and (not best or max(line.ratio for line in lines) < max(line.ratio for line in best)):
                 best = lines
         return best
 

@@ -32,26 +32,33 @@ def conjugate_gradient(G: Callable[[tuple[Array, ...]], tuple[Array, ...]], b: t
     Takes    b by layer; M by layer, positive, or None for no preconditioner; iterations: products with G at most; progress: ε of
              Martens' rule: after i iterations it is enough if φ has fallen by less than the share kε of itself in the last
              k = max(10, i/10); 0 goes on to the end.
-    Ensures  x is G⁻¹b where r has become 0: after as many iterations as G has different eigenvalues, rounding aside.
-    Raises   ValueError for numbers out of their ranges, entries that are not finite, or M of other shapes than b.
+    Ensures  x is G⁻¹b where r has become 0: after as many iterations as G has different eigenvalues, rounding aside. The x so far
+             is handed back where dᵀGd is 0, since d has faded, or in floats below 0 in a later direction, where rounding may be
+             all that is left of a small curvature.
+    Raises   ValueError for numbers out of their ranges, entries that are not finite, or M of other shapes than b; ArithmeticError
+             where rᵀM⁻¹r or dᵀGd is not finite, or dᵀGd < 0 at the first direction or exactly, so that G is not positive definite.
     """
     check(b, iterations, progress, M)
+    xp = namespace(*b)
     x, r = each(lambda b: 0 * b, b), b
     y = preconditioned(r, M)
     d, ry = y, inner(r, y)
     phi: list[Any] = []
     for i in range(1, iterations + 1):
+        expect(xp.all_finite(ry), "G, b", "a finite rᵀM⁻¹r", "a step is as long as rᵀM⁻¹r / dᵀGd", ry, ArithmeticError)
         if not ry > 0:
             return Solution(x, i - 1)
         Gd = G(d)
         dGd = inner(d, Gd)
+        expect(xp.all_finite(dGd), "G", "a finite dᵀGd", "a step is as long as rᵀM⁻¹r / dᵀGd", dGd, ArithmeticError)
         if not dGd > 0:                      # after convergence d fades until its square is below the smallest number
+            expect((i > 1 and not xp.exact) or not dGd < 0, "G", "dᵀGd > 0", "it is positive definite", dGd, ArithmeticError)
             return Solution(x, i - 1)
         alpha = ry / dGd                                                              # R§5.3
         x, r = plus(x, alpha, d), plus(r, -alpha, Gd)                                 # R§5.3
         phi.append(-inner(x, b) / 2)                                                  # φ(x), since xᵀr = 0
         k = max(10, i // 10)
-        if progress and i > k and phi[-1] - phi[-1 - k] > k * namespace(*b).const(progress) * phi[-1]:
+        if progress and i > k and phi[-1] - phi[-1 - k] > k * xp.const(progress) * phi[-1]:
             return Solution(x, i)
         y = preconditioned(r, M)
         beta, ry = inner(r, y) / ry, inner(r, y)                                      # R§5.3

@@ -4,7 +4,7 @@ Paper    R Section 5.2.3, (5.4) and (5.5); the acceptance of Theorem 6, Section 
 Symbols  f the mean loss over S₁ (with the penalty η/2 ‖θ‖², if there is one); m(p) = f(θ) + gᵀp + ½ pᵀBp its model, without λ;
          ρ actual over foretold reduction; λ = λ_LM + τ.
 Departs  DEV-LM-1: ρ is 1/2, which changes nothing, where both reductions are 0. DEV-LM-2: ρ is −∞ where f(θ + p) is not finite, or
-         the model foretells no reduction.
+         the model foretells no reduction. DEV-LM-3: in floats λ_LM does not fall below the smallest normal number.
 """
 
 from __future__ import annotations
@@ -38,20 +38,30 @@ def reduction_ratio(f: Any, f_p: Any, foretold: Any) -> Any:
     """ρ = (f(θ) − f(θ + p)) / (m(0) − m(p)) (R (5.5)).
 
     Ensures  ρ · foretold = f − f_p where foretold > 0 and f_p is finite.
-    Raises   ValueError where f is not finite; TypeError for mixed arithmetics.
+    Raises   ValueError where f is not finite, or, in exact arithmetic, foretold < 0; TypeError for mixed arithmetics.
     """
     xp = namespace(f, f_p, foretold)
+    _expect_scalars(f=f, f_p=f_p, foretold=foretold)
     expect(xp.all_finite(f), "f", "a finite number", "a step starts from it", f)
     if not (xp.all_finite(f_p) and foretold >= 0):
+        expect(not xp.exact, "foretold", "a number >= 0", "ρ would be −∞, which is no rational number", foretold)
         return xp.asarray(float("-inf"))                                      # DEV-LM-2
     if not foretold > 0:
         return xp.const(Fraction(1, 2))                                       # DEV-LM-1
     return (f - f_p) / foretold                                               # R(5.5)
 
 
+def _expect_scalars(**values: Any) -> None:
+    """Raise ValueError for an array that is not 0-d."""
+    for name, value in values.items():
+        shape = tuple(getattr(value, "shape", ()))
+        expect(shape == (), name, "one number", "a step has one", f"shape {shape}")
+
+
 def _prepare(given: dict[str, Any]) -> dict[str, Any]:
     lam_LM, rho = given["lam_LM"], given["rho"]
     xp = namespace(lam_LM, rho)
+    _expect_scalars(lam_LM=lam_LM, rho=rho)
     expect(xp.all_finite(lam_LM) and bool(lam_LM > 0), "lam_LM", "a finite positive number", "boosting 0 leaves 0", lam_LM)
     expect(xp.all_finite(rho) or bool(rho < 0), "rho", "a number, or −∞", "it is compared with ε", rho)
     check_changes(given["eps"], given["boost"], given["drop"])
@@ -67,7 +77,13 @@ def adapted(lam_LM: Any, rho: Any, *, eps: Any, boost: Any, drop: Any) -> Any:
     xp = namespace(lam_LM, rho)
     eps = xp.const(eps)
     factor = boost if rho < eps else drop if rho > 1 - eps else 1             # R§5.2.3
-    return xp.const(factor) * lam_LM                                          # R§5.2.3
+    return _normal(xp.const(factor) * lam_LM)                                 # R§5.2.3
+
+
+def _normal(lam_LM: Any) -> Any:
+    """lam_LM (), or the smallest normal number where it is below that."""
+    xp = namespace(lam_LM)
+    return lam_LM if lam_LM > xp.smallest else xp.const(xp.smallest)          # DEV-LM-3
 
 
 def check_changes(eps: Any, boost: Any, drop: Any) -> None:

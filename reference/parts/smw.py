@@ -39,6 +39,7 @@ def solve_without_inverse(lam: Any, J: Array, H: Array, g: Array, *, N2: int) ->
     lam = _checked(lam, J, H, g, N2)
     xp = namespace(J)
     expect(xp.symmetric(H), "H", "a symmetric matrix", "it is a Hessian", "an asymmetric one")
+    expect(xp.positive_semidefinite(H), "H", "a positive semidefinite matrix", "G must be invertible", "an indefinite one")
     D = lam * xp.eye(J.shape[0]) + J @ J.T @ H / N2                  # R(5.7)
     return (g - J.T @ (H @ xp.solve(D, J @ g)) / N2) / lam           # R(5.7)
 

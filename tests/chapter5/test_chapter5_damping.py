@@ -45,6 +45,14 @@ def test_ratio_and_what_has_none():
         assert lm.adapted(one, lm.reduction_ratio(one, one, 0 * one), eps=eps, boost=2, drop=F(1, 2)) == 1
 
 
+@pytest.mark.parametrize("kind", ["fraction", "fmpq"])
+def test_no_rational_is_a_ratio_of_minus_infinity(kind):
+    f, f_p, foretold = cast(np.array([F(1), F(1, 2), F(-1)], dtype=object), kind)
+    with pytest.raises(ValueError, match=r"^foretold: expected a number >= 0 because ρ would be −∞, .* got -1$"):
+        lm.reduction_ratio(f, f_p, foretold)
+    assert lm.reduction_ratio(f, f_p, -foretold) == f_p
+
+
 @pytest.mark.parametrize("method", METHODS_5)
 def test_at_a_stationary_point_nothing_moves(method):
     """g = 0, hence p = 0: ρ = 1/2, λ as it was, θ to the bit."""

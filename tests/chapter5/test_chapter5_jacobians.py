@@ -7,6 +7,7 @@ import pytest
 import slow
 from problems import exact_jacobian, examples, lists, problem, rationals, twin_of, vector
 from stepgauge import nets
+from stepgauge.arrays import cast
 from stepgauge.nets import jacobian as jac
 from stepgauge.nets import single
 
@@ -143,12 +144,50 @@ def test_bad_input_is_refused():
         jac.transposed_product(model, params, tape, rationals(np.random.default_rng(0), 2))
     with pytest.raises(ValueError, match=r"^params\[0\].W: expected shape \(4, 3\) because "):
         jac.jacobian_product(model, params, tape, (nets.Layer(params[0].W.T, params[0].b), params[1]))
+    J = jac.jacobian(model, params, tape)
+    for X, sentence in ((params[:1], r"X: expected 2 arrays because .* got 1"), ((), r"X: expected 2 arrays because .* got 0"),
+                        ([layer.W for layer in params], r"X\[0\]: expected shape \(4, 4\) because .* got \(4, 3\)")):
+        with pytest.raises(ValueError, match=rf"^{sentence}"):
+            jac.products(J, X)
+    d = rationals(np.random.default_rng(0), 6)
+    for given, sentence in (([d], r"d: expected 2 arrays because .* got 1"), ([d] * 3, r"d: expected 2 arrays because .* got 3"),
+                            ([d, d[:3]], r"d\[1\]: expected shape \(6,\) because .* got \(3,\)")):
+        with pytest.raises(ValueError, match=rf"^{sentence}"):
+            jac.transposed_products(J, given)
+    for function in (jac.products, jac.transposed_products):
+        for given in (None, d, 1):
+            with pytest.raises(TypeError, match=r"^[Xd]: expected a tuple or list of arrays because "):
+                function(J, given)
+        with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic"):
+            function(J, [np.ones(6)] * 2)
     normalised = nets.cnn((2, 3, 3), (nets.Conv2d(2, 3), nets.BatchNorm(), nets.Flatten(), nets.Dense(2)), "mse")
     theta, x = nets.init(normalised, 0), np.ones((2, 2, 3, 3))
     tape = nets.forward(normalised, theta, x)
     for function, arguments in ((jac.jacobian, ()), (jac.jacobian_product, (theta,)), (jac.transposed_product, (np.ones((2, 2)),))):
         with pytest.raises(ValueError, match=r"^model: expected no BatchNorm because "):
             function(normalised, theta, tape, *arguments)
+
+
+def test_other_arithmetics_and_numbers_that_are_not_finite_are_refused():
+    model = MLPS["two layers"]
+    params, batch = cast(problem(model, 3, 12, "fraction"), "float64")
+    tape = nets.forward(model, params, batch.x)
+    V = np.ones((3, 2))
+    for kind in ("float32", "fraction", "mpf"):
+        for call in (lambda other: jac.jacobian_product(model, params, tape, other((params, V))[0]),
+                     lambda other: jac.jacobian_product(model, other((params, V))[0], tape, params),
+                     lambda other: jac.jacobian(model, params, tape, other((params, V[:, None]))[1]),
+                     lambda other: jac.jacobian(model, other((params, V))[0], tape),
+                     lambda other: jac.transposed_product(model, params, tape, other((params, V))[1])):
+            with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic"):
+                call(lambda tree, kind=kind: cast(tree, kind))
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"^x: expected finite numbers because "):
+            jac.jacobian(model, params, tape, bad * V[:, None])
+        with pytest.raises(ValueError, match=r"^V: expected finite numbers because "):
+            jac.transposed_product(model, params, tape, bad * V)
+    with pytest.raises(ValueError, match=r"^V: expected shape \(3, 2\) because .* got \(3, 3\)"):
+        jac.transposed_product(model, params, tape, np.ones((3, 3)))
 
 
 def test_inputs_are_not_written_to():

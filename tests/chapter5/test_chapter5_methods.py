@@ -259,6 +259,35 @@ def test_conjugate_gradients_may_go_on_after_convergence():
     assert met
 
 
+def test_conjugate_gradients_say_what_is_no_positive_definite_system():
+    """Exactly, at whatever direction; in floats at the first, while the x so far is handed back at a later one."""
+    diagonal, b = np.diag([1.0, -1.0]), np.array([[2.0], [1.0]])
+    for kind in ("fraction", "fmpq", "float32", "float64", "mpf"):
+        G, rhs = cast((diagonal, b), kind)
+        if namespace(G).exact:
+            with pytest.raises(ArithmeticError, match=r"^G: expected dᵀGd > 0 because it is positive definite, got -"):
+                cg.conjugate_gradient(lambda X, G=G: (G @ X[0],), (rhs,), iterations=2, progress=0)
+        else:
+            found = cg.conjugate_gradient(lambda X, G=G: (G @ X[0],), (rhs,), iterations=2, progress=0)
+            first = cg.conjugate_gradient(lambda X, G=G: (G @ X[0],), (rhs,), iterations=1, progress=0)
+            assert found.iterations == first.iterations == 1
+            assert (found.x[0] == first.x[0]).all()
+        with pytest.raises(ArithmeticError, match=r"^G: expected dᵀGd > 0 because "):
+            cg.conjugate_gradient(lambda X, G=G: (G @ X[0],), (rhs[::-1],), iterations=2, progress=0)
+
+
+def test_conjugate_gradients_stop_with_an_error_where_numbers_are_not_finite():
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ArithmeticError, match=rf"^G: expected a finite dᵀGd because .* got {bad}$"):
+            cg.conjugate_gradient(lambda X, bad=bad: (bad * X[0],), (np.ones((2, 1)),), iterations=2, progress=0)
+    b = np.array([[1e15], [1.0]], dtype=np.float32)
+    with np.errstate(over="ignore"):
+        with pytest.raises(ArithmeticError, match=r"^G: expected a finite dᵀGd because .* got inf"):
+            cg.conjugate_gradient(lambda X: (np.float32(1e15) * X[0],), (b,), iterations=2, progress=0)
+        with pytest.raises(ArithmeticError, match=r"^G, b: expected a finite rᵀM⁻¹r because .* got inf"):
+            cg.conjugate_gradient(lambda X: X, (np.float32(1e5) * b,), iterations=2, progress=0)
+
+
 def test_conjugate_gradients_end_early_by_martens_rule():
     """k = max(10, i/10) steps must lower φ by the share kε."""
     rng = np.random.default_rng(15)

@@ -701,6 +701,22 @@ def test_dev_lm_2_a_step_that_cannot_be_judged():
     assert (one - one / 2) / -one < 0.25 < (one - 2 * one) / -one        # and a growth that was foretold would count as good
 
 
+def test_dev_lm_3_lambda_keeps_to_normal_numbers():
+    for kind in (np.float32, np.float64):
+        least, lam_LM, printed = np.finfo(kind).tiny, kind(1), kind(1)
+        with np.errstate(under="ignore"):
+            for _ in range(1100):
+                lam_LM = lm.adapted(lam_LM, kind(1), eps=Q(1, 4), boost=2, drop=Q(1, 2))
+                printed = printed / 2
+        assert (printed, lam_LM, lam_LM.dtype) == (0, least, kind)
+        assert lm.adapted(lam_LM, kind(0), eps=Q(1, 4), boost=2, drop=Q(1, 2)) == 2 * least
+    for kind in ("fraction", "fmpq", "mpf"):
+        tiny, good = arrays.cast(np.array([Q(1, 2**1100), Q(1)], dtype=object), kind)
+        found = lm.adapted(tiny, good, eps=Q(1, 4), boost=2, drop=Q(1, 2))
+        assert 2 * found == tiny
+        assert type(found) is type(tiny)
+
+
 def test_dev_hf_1_hessian_free_is_algorithm_23_with_another_solver():
     g, p, trace = one_step(hessian_free.Hyper(), method=hessian_free)
     _, same, other = one_step(subsampled.Hyper())

@@ -208,11 +208,20 @@ def test_partitions_that_are_none(partition):
         CODE.step(MODEL, params, state, batches[0], hyper)
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_losses_that_are_none(loss):
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), -float("inf"), np.asarray(np.nan), None, "a", np.ones(2)])
+@pytest.mark.parametrize("kind", ["float32", "float64", "fmpq"])
+def test_losses_that_are_none(loss, kind):
     hyper = CODE.Hyper()
-    with pytest.raises(ValueError, match=r"^(loss|value): expected a"):
-        CODE.schedule(CODE.init(MODEL, problem()[0], None, hyper), loss, hyper)
+    state = CODE.init(MODEL, cast(problem()[0], kind), None, hyper)
+    with pytest.raises(ValueError, match=r"^loss: expected a finite number because it is compared with the best so far, got "):
+        CODE.schedule(state, loss, hyper)
+
+
+def test_a_sample_in_another_arithmetic_is_refused():
+    params, (batch, *_) = cast(problem(), "float32")
+    with pytest.raises(TypeError, match=r"^arrays: expected arrays of one arithmetic"):
+        CODE.step(MODEL, params, CODE.init(MODEL, params, None, CODE.Hyper()),
+                  batch._replace(curvature=cast(nets.Batch(batch.x, batch.y), "float64")), CODE.Hyper())
 
 
 @pytest.mark.parametrize("curvature", [

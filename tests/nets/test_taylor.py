@@ -14,6 +14,7 @@ from polynomials import Poly, moved
 from stepgauge import nets
 from stepgauge.arrays import cast, map_arrays, precision
 from stepgauge.nets import Act, AvgPool, BatchNorm, Conv2d, Dense, Flatten, Layer, MaxPool, Norm, Residual, taylor
+from stepgauge.reference.parts.curvature import hessian
 from stepgauge.verify.bands import BITS, Bands, Paths
 from test_cnn_autograd import LOSS, judged
 
@@ -274,6 +275,8 @@ def test_partitions_by_name():
     ([[0, 1], [2, -1]], r"partition\[1\]: expected numbers from 0 to 3 .* got -1 to 2"),
     ([[0, 1], [2.0, 3.0]], r"partition\[1\]: expected a vector of integers"),
     ([[[0, 1], [2, 3]]], r"partition\[0\]: expected a vector of integers"),
+    ([[0, [1]], [2, 3]], r"partition\[0\]: expected a vector of integers, not empty .* got object of shape \(2,\)"),
+    ([(i for i in range(4))], r"partition\[0\]: expected a vector of integers"),
 ])
 def test_what_is_no_partition_is_refused(partition, message):
     model = nets.mlp((1, 1, 1), ("tanh", "linear"), "mse")
@@ -281,6 +284,13 @@ def test_what_is_no_partition_is_refused(partition, message):
     batch = nets.Batch(np.ones((1, 1)), np.ones((1, 1)))
     with pytest.raises(ValueError, match=message):
         taylor.summaries(model, params, batch, params, partition)
+
+
+@pytest.mark.parametrize("partition", [None, 3, (I for I in ([0, 1], [2, 3])), {0: [0, 1, 2, 3]}])
+def test_what_is_no_sequence_of_subsets_is_refused(partition):
+    params = nets.init(nets.mlp((1, 1, 1), ("tanh", "linear"), "mse"), 0)
+    with pytest.raises(TypeError, match=r"^partition: expected a list or tuple of index sets because "):
+        taylor.labels(params, partition)
 
 
 def test_bad_arguments_are_refused():
@@ -292,6 +302,9 @@ def test_bad_arguments_are_refused():
                        ((params[0], Layer(np.ones((2, 1)), np.ones(1))), r"u\[2\]: expected shape"),
                        ((params[0], Layer(np.full((1, 1), np.nan), np.ones(1))), r"u\[2\]: expected finite numbers")):
         with pytest.raises(ValueError, match=message):
+            taylor.summaries(model, params, batch, u, partition)
+    for u in (None, np.ones(4), 1.0, "u"):
+        with pytest.raises(TypeError, match="u: expected a record a layer because "):
             taylor.summaries(model, params, batch, u, partition)
     with pytest.raises(TypeError, match="one arithmetic"):
         taylor.summaries(model, params, batch, cast(params, "float32"), partition)
@@ -306,6 +319,52 @@ def test_bad_arguments_are_refused():
     for groups in ([[0, 1], [1, 2, 3]], [[0, 1, 2]], [[0, 1, 2, 3], []]):
         with pytest.raises(ValueError, match="groups: expected the numbers 0 to 3"):
             taylor.grouped(params, groups)
+    for groups in (None, 3, [0, 1, 2, 3], [[0.0, 1, 2, 3]], [[0, 1], None], [[0, 1], ["2", 3]]):
+        with pytest.raises(TypeError, match="groups: expected lists of integers because "):
+            taylor.grouped(params, groups)
+
+
+TWO = np.array([[0.5], [-1.0]])
+ENTRIES = {
+    "summaries": lambda model, params, batch: taylor.summaries(model, params, batch, params, taylor.canonical(params)),
+    "summary of order 1": lambda model, params, batch: taylor.summary(model, params, batch, params, taylor.canonical(params), 1),
+    "summary of order 3": lambda model, params, batch: taylor.summary(model, params, batch, params, taylor.canonical(params), 3),
+    "taylor_terms": lambda model, params, batch: taylor.taylor_terms(model, params, batch, params, 2),
+    "hessian": lambda model, params, batch: hessian(model, params, batch.x, batch.y),
+}
+REFUSED = {
+    "a float64 batch": ("float32", {}, TypeError, r"arrays: expected arrays of one arithmetic"),
+    "float64 targets": ("float32", {"x": TWO.astype(np.float32)}, TypeError, r"arrays: expected arrays of one arithmetic"),
+    "a Fraction batch": ("mpf", {"x": cast(TWO, "fraction"), "y": cast(TWO, "fraction")}, TypeError, r"arrays: .* one arithmetic"),
+    **{f"{name} of {dtype}": ("float64", {name: np.ones((2, 1), dtype)}, TypeError, rf"arrays: expected float32 .* {dtype}")
+       for name in "xy" for dtype in ("bool", "float16")},
+    "integer x": ("float64", {"x": np.ones((2, 1), int)}, TypeError, r"arrays: expected float32 or float64 .* int64"),
+    "integer y": ("float64", {"y": np.ones((2, 1), int)}, TypeError, r"y: expected real numbers"),
+    **{f"{name} as a list": ("float64", {name: TWO.tolist()}, TypeError, r"arrays: expected arrays .* got list") for name in "xy"},
+    "nan in x": ("float64", {"x": TWO * np.nan}, ValueError, r"x: expected finite numbers"),
+    "inf in y": ("float64", {"y": TWO * np.inf}, ValueError, r"y: expected finite numbers"),
+    "wide x": ("float64", {"x": np.ones((2, 2))}, ValueError, r"x: expected shape \('N', 1\)"),
+    "an empty batch": ("float64", {"x": TWO[:0], "y": TWO[:0]}, ValueError, r"x: expected at least one example"),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize(("kind", "changed", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_batches_are_refused_as_forward_and_backward_refuse_them(entry, kind, changed, error, message):
+    model = nets.mlp((1, 1, 1), ("linear", "linear"), "mse")
+    params, batch = cast(nets.init(model, 0), kind), nets.Batch(TWO, TWO)._replace(**changed)
+    with pytest.raises(error, match=rf"^{message}"):
+        ENTRIES[entry](model, params, batch)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_parameters_that_are_not_finite_are_refused(entry):
+    model = nets.mlp((1, 1, 1), ("tanh", "linear"), "mse")
+    first, second = nets.init(model, 0)
+    for params, name in (((first, second._replace(b=np.full(1, np.nan))), r"params\[1\]\.b"),
+                         ((first._replace(W=np.full((1, 1), np.inf)), second), r"params\[0\]\.W")):
+        with pytest.raises(ValueError, match=rf"^{name}: expected finite numbers because "):
+            ENTRIES[entry](model, params, nets.Batch(TWO, TWO))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

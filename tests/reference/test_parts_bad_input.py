@@ -52,7 +52,9 @@ REFUSED = [
         "eps": [0, 0.5, -0.25, float("nan")], "boost": [1, 0.5, float("nan"), float("inf")], "drop": [0, 1, -0.5, float("nan")],
         "lam_LM": [np.asarray(bad) for bad in (0.0, -1.0, np.nan, np.inf)], "rho": [np.asarray(bad) for bad in (np.nan, np.inf)],
     }.items() for bad in wrong],
+    *[(lm.adapted, CHANGE, name, bad) for name in ("lam_LM", "rho") for bad in (np.ones(2), np.ones(1))],
     *[(lm.reduction_ratio, RATIO, "f", np.asarray(bad)) for bad in (np.nan, np.inf)],
+    *[(lm.reduction_ratio, RATIO, name, np.ones(2)) for name in RATIO],
     *[(descent.descend, DESCENT, name, bad) for name, wrong in {
         "p": [three[:2], three[None], three[:, None]], "alpha": [0, -0.1, float("nan")],
         "gamma": [-0.1, float("nan"), float("inf")],

@@ -227,12 +227,19 @@ def test_the_number_of_examples_divides(name):
         solved_by_definition(name, case._replace(N2=N2))
 
 
-def test_an_indefinite_hessian_whose_D_is_singular():
-    """λI + JJᵀH/N₂ = 0: there is no solution, and (5.7) says so in every arithmetic."""
-    J, H, g = rational([[2]]), rational([[F(-1, 4)]]), rational([1])
-    for kind in ("fraction", "fmpq", "float64", "float32"):
-        with pytest.raises(ArithmeticError, match=r"^solve: expected an? .*matrix"):
-            smw.solve_without_inverse(1, *(cast(v, kind) for v in (J, H, g)), N2=1)
+@pytest.mark.parametrize("kind", ["fraction", "fmpq", "mpf", "float64", "float32"])
+def test_an_indefinite_hessian_is_refused_and_a_singular_one_is_not(kind):
+    """With H = −1/4, J = 2 and λ = 1, λI + JJᵀH/N₂ is 0; the others have a solution, which is none of a method of the text."""
+    for H in ([[F(-1, 4)]], [[-1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 0], [0, -1]], [[1, 2], [2, 1]],
+              [[1, 1, 0], [1, 1, F(1, 4)], [0, F(1, 4), 1]]):
+        q = len(H)
+        J, H, g = (cast(v, kind) for v in (2 * np.eye(q), rational(H), np.ones(q)))
+        with pytest.raises(ValueError, match=r"^H: expected a positive semidefinite matrix because "):
+            smw.solve_without_inverse(1, J, H, g, N2=1)
+    for H in ([[0]], [[1, 1], [1, 1]], [[0, 0], [0, 1]], [[4, 2, 0], [2, 1, 0], [0, 0, 0]], [[F(1, 10**9), 0], [0, 0]]):
+        q = len(H)
+        J, H, g = (cast(v, kind) for v in (2 * np.eye(q), rational(H), np.ones(q)))
+        smw.solve_without_inverse(1, J, H, g, N2=1)
 
 
 # ---------------------------------------------------------------------------------------------------- route 3: in floats
