@@ -17,9 +17,10 @@ minimiser of T wherever T has one, except where λ = 0 or d has zeros and H̄ is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ...arrays import namespace
+from ...arrays import is_array, namespace
 from ...arrays.checks import check_number, check_vectors, checked
 from ...arrays.errors import expect
 
@@ -27,11 +28,16 @@ Array = Any
 
 
 class NoSolution(ArithmeticError):
-    """(2) has no solution: a direction without curvature and without cubic term, along which the loss still has a slope."""
+    """No solution of (2) is given: a coordinate without curvature and without cubic term has a slope, so that there is none, or
+    H̄ is singular, perhaps but for rounding, on the coordinates that DEV-CUBIC-1 eliminates, where there may be one."""
 
 
 class Unbounded(ArithmeticError):
     """T falls without bound: H̄ is not positive semidefinite where the cubic term is absent."""
+
+
+class Unproved(ArithmeticError):
+    """What was found leaves more of ∇T(η) than rounding may: η may have no digit right."""
 
 
 class Solution(NamedTuple):
@@ -65,7 +71,11 @@ def _prepare(given: dict[str, Any]) -> dict[str, Any]:
     check_number("lam", given["lam"], lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
     if "r" in given:
         r = given["r"]
-        expect(r.ndim == 0 and xp.all_finite(r) and bool(r >= 0), "r", "a finite number >= 0", "it is a length", r)
+        if is_array(r):
+            expect(r.ndim == 0 and xp.all_finite(r) and bool(r >= 0), "r", "a finite number >= 0", "it is a length", r)
+        else:
+            check_number("r", r, lambda r: r >= 0, "a finite number >= 0", "it is a length")
+            given = given | {"r": xp.const(r)}
     return given | {"lam": xp.const(given["lam"])}
 
 
@@ -73,8 +83,9 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     """The solution η of (2) with the largest ‖Dη‖ (Method 4.1).
 
     Takes    g (S,); H (S, S) symmetric; d (S,) with entries >= 0, the cube roots of |D^(3)_sss|; lam >= 0.
-    Ensures  M(r) η = ḡ with r = ‖Dη‖, and no solution has a larger r.
-    Raises   ValueError for arguments of another kind; NoSolution where there is none.
+    Ensures  M(r) η = ḡ with r = ‖Dη‖, each row up to the rounding of its terms, and no solution has a larger r.
+    Raises   ValueError for arguments of another kind; NoSolution where there is none, or where H̄ is singular, up to rounding, on
+             the coordinates with λ d_s = 0; Unproved where rounding leaves nothing that has this certificate.
     """
     lam = _prepare({"g": g, "H": H, "d": d, "lam": lam})["lam"]
     xp = namespace(g, H, d)
@@ -89,19 +100,32 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
         A, B, g_p = _block(H, plain, plain), _block(H, plain, bent), _picked(g, plain)
         to_g, to_eta = _solve(A, g_p, plain), _solve(A, B, plain) if bent else B
         g_b, H_b = (g_b - B.T @ to_g, H_b - B.T @ to_eta) if bent else (g_b, H_b)
-    if bent:
-        eta_b, lowest, hard = _bent(g_b, (H_b + H_b.T) / 2, _picked(d, bent), lam)
+
+    def whole(eta_b: Array) -> Array:
+        """η (S,) from its coordinates with a cubic term."""
         for i, s in enumerate(bent):
             eta[s] = eta_b[i]
-    if plain:
-        eta_p = to_g - to_eta @ eta_b if bent else to_g
-        for i, s in enumerate(plain):
-            eta[s] = eta_p[i]
-    whole = xp.concat([xp.reshape(value, (1,)) for value in eta])
+        if plain:
+            eta_p = to_g - to_eta @ eta_b if bent else to_g
+            for i, s in enumerate(plain):
+                eta[s] = eta_p[i]
+        return xp.concat([xp.reshape(value, (1,)) for value in eta])
+
     if bent:
-        whole = _refined(whole, g, H, d, lam)
-    r = _norm(d * whole) if bent else xp.zeros(())
-    return Solution(whole, r, stationarity.trusted(g, H, d, lam, whole, r), lowest, hard)
+        H_b, d_b = (H_b + H_b.T) / 2, _picked(d, bent)
+        eta_b, lowest, hard = _bent(g_b, H_b, d_b, lam)
+        found = _refined(whole(eta_b), g, H, d, lam)
+        if not _proved(found, g, H, d, lam):
+            eta_b, lowest, hard = _graded(g_b, H_b, d_b, lam, _norm(d * found))
+            found = _refined(whole(eta_b), g, H, d, lam)
+    else:
+        found = whole(g_b)
+        if not _proved(found, g, H, d, lam):
+            found = _refined(found, g, H, d, lam)
+    expect(_proved(found, g, H, d, lam), "eta", "∇T(η) = 0 up to rounding", "that is what proves it",
+           lambda: f"a row that is off by {float(_backward_error(found, g, H, d, lam))} of its terms", Unproved)
+    r = _norm(d * found) if bent else xp.zeros(())
+    return Solution(found, r, stationarity.trusted(g, H, d, lam, found, r), lowest, hard)
 
 
 def step_sizes(g: Array, H: Array, d: Array, lam: Any) -> Array:
@@ -175,25 +199,72 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
     """
     xp = namespace(gamma)
     eps = _roundoff(xp, gamma.shape[0])
-    half, product = sigma_0 / 2, lam * _norm(gamma) / 2
-    tau = high = product / (half + xp.sqrt(half * half + product))       # the root if all of γ lay along the lowest eigenvector
-    low = 0 * high
-    for _ in range(_MOST):
+
+    def newton(tau: Any) -> tuple[Any, Any, Any]:
         s = gamma / (base + tau)                                                                 # W(5)
         size = _norm(s)
         excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
         slope = size * xp.sum((s / size) ** 2 / (base + tau))
-        new = tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
-        if not bool(abs(new - tau) > eps * tau):
+        return excess, eps * size, tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
+
+    half, product = sigma_0 / 2, lam * _norm(gamma) / 2
+    return _crossing(newton, product / (half + xp.sqrt(half * half + product)), eps)     # all of γ along the lowest eigenvector
+
+
+def _crossing(newton: Callable[[Any], tuple[Any, Any, Any]], high: Any, eps: Any) -> Any:
+    """The x in (0, high] at which a falling function is 0, by Newton's method inside a bracket.
+
+    Ends     where a step is rounding; where no number lies inside the bracket; or where Newton's method leaves it because the
+             function is rounding.
+    Takes    newton: x to the function there, what rounding may have made of it, and Newton's next x.
+    """
+    x, low = high, 0 * high
+    for _ in range(_MOST):
+        value, doubt, new = newton(x)
+        if not bool(abs(new - x) > eps * x):
             return new
-        low, high = (tau, high) if bool(excess > 0) else (low, tau)
+        low, high = (x, high) if bool(value > 0) else (low, x)
         if not (bool(new > low) and bool(new < high)):
             new = (low + high) / 2 if bool(low > 0) else high / 16
-        tau = new
-    raise ArithmeticError(f"root: expected convergence in {_MOST} steps, got τ between {low} and {high}")
+            if bool(abs(value) <= doubt) or not (bool(new > low) and bool(new < high)):
+                return x
+        x = new
+    raise Unproved(f"root: expected convergence in {_MOST} steps because Newton's method is kept in a bracket, "
+                   f"got one from {low} to {high}")
 
 
 _MOST = 1000
+
+
+def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any, bool]:
+    """As `_bent`, not in the hard case, without K: its eigenvalues are right up to the largest, and d of very different sizes
+    make all others small beside that. r = ‖D M(r)⁻¹ḡ‖ is solved with factors of M(r), which the scale of d does not touch.
+
+    Takes    r: the radius to begin with; the rest as `_bent`.
+    """
+    xp = namespace(g)
+    eps = _roundoff(xp, g.shape[0])
+
+    def M(r: Any) -> Array:
+        return H + (lam / 2 * r * d * d)[:, None] * xp.eye(d.shape[0])
+
+    def newton(r: Any) -> tuple[Any, Any, Any]:
+        if not xp.positive_definite(M(r)):
+            return r, 0 * r, 0 * r
+        eta = xp.solve(M(r), g)                                                                  # W(3)
+        size, a = _norm(d * eta), d * (d * eta)
+        slope = lam / 2 * (a @ xp.solve(M(r), a)) / size
+        return size - r, eps * size, r + (size - r) * size / (size + r * slope)
+
+    high = r if bool(r > 0) else r + 1
+    for _ in range(_MOST):
+        if not bool(newton(high)[0] > 0):
+            break
+        high = 16 * high
+        expect(xp.all_finite(high), "d", "entries that square to more than 0", "the cubic term bounds the step", d, Unproved)
+    r = _crossing(newton, high, eps)
+    inverse = d[:, None] * xp.inv(M(r)) * d[None, :]
+    return xp.solve(M(r), g), 1 / xp.eigh((inverse + inverse.T) / 2)[0][-1], False
 
 
 def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
@@ -228,6 +299,12 @@ def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
     return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
 
 
+def _proved(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> bool:
+    """Is no row of ∇T(η) beyond the rounding of its terms?"""
+    xp = namespace(eta)
+    return xp.exact or bool(_backward_error(eta, g, H, d, lam) <= _roundoff(xp, eta.shape[0]))
+
+
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
     xp = namespace(eta)
@@ -238,12 +315,8 @@ def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
 
 
 def _roundoff(xp: Any, n: int) -> Any:
-    """4n roundoffs of the arithmetic: what the eigenvectors of an (n, n) matrix may be off by, relative to its norm."""
-    one = xp.ones(())
-    eps = one
-    while bool(one + eps / 2 > one):
-        eps = eps / 2
-    return 4 * n * eps
+    """8n unit roundoffs: what the eigenvectors of an (n, n) matrix, or a sum of n products, may be off by, relative to its size."""
+    return 8 * n * xp.u
 
 
 def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
@@ -265,11 +338,21 @@ def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int
 
 
 def _solve(A: Array, b: Array, rows: list[int]) -> Array:
+    """A⁻¹b of a vector or matrix b.  Raises NoSolution where A is singular, or may be but for rounding."""
+    xp = namespace(A)
+    got = "a singular matrix"
     try:
-        return namespace(A).solve(A, b)                                                          # W(1)
-    except ArithmeticError as error:
-        raise NoSolution(f"H: expected invertible rows and columns {rows} because no cubic term acts on them, "
-                         f"got a singular matrix") from error
+        x = xp.solve(A, b)                                                                       # W(1)
+        sure = xp.exact
+        if not sure:
+            doubt = _roundoff(xp, A.shape[0]) * (abs(xp.inv(A)) @ (abs(A) @ abs(x)))
+            sure = bool(xp.all(xp.max(doubt, axis=0) <= xp.max(abs(x), axis=0)))
+            got = "one that is numerically singular: rounding leaves no digit right"
+    except ArithmeticError:
+        sure = False
+    expect(sure, "H", f"invertible rows and columns {rows}", "no cubic term acts on them, so that they are eliminated (DEV-CUBIC-1)",
+           got, NoSolution)
+    return x
 
 
 def _picked(x: Array, rows: list[int]) -> Array:
