@@ -96,10 +96,13 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     eta: list[Any] = [xp.zeros(())] * d.shape[0]                                                 # DEV-CUBIC-3
     lowest, hard = None, False
     g_b, H_b = _picked(g, bent), _block(H, bent, bent)
+    size = xp.sum(abs(H_b) * xp.eye(len(bent)), axis=0)
     if plain:                                                                                    # DEV-CUBIC-1
         A, B, g_p = _block(H, plain, plain), _block(H, plain, bent), _picked(g, plain)
         to_g, to_eta = _solve(A, g_p, plain), _solve(A, B, plain) if bent else B
-        g_b, H_b = (g_b - B.T @ to_g, H_b - B.T @ to_eta) if bent else (g_b, H_b)
+        if bent:
+            size = size + xp.sum(abs(B) * abs(to_eta), axis=0)
+            g_b, H_b = g_b - B.T @ to_g, H_b - B.T @ to_eta
 
     def whole(eta_b: Array) -> Array:
         """η (S,) from its coordinates with a cubic term."""
@@ -115,9 +118,11 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
         H_b, d_b = (H_b + H_b.T) / 2, _picked(d, bent)
         eta_b, lowest, hard = _bent(g_b, H_b, d_b, lam)
         found = _refined(whole(eta_b), g, H, d, lam)
-        if not _proved(found, g, H, d, lam):
+        if not (_proved(found, g, H, d, lam) and _lowest(H_b, size, d_b, lam, _norm(d * found))):
             eta_b, lowest, hard = _graded(g_b, H_b, d_b, lam, _norm(d * found))
             found = _refined(whole(eta_b), g, H, d, lam)
+        expect(_lowest(H_b, size, d_b, lam, _norm(d * found)), "eta", "a positive semidefinite M(r), up to rounding",
+               "no solution has a larger r then", "an indefinite one", Unproved)
     else:
         found = whole(g_b)
         if not _proved(found, g, H, d, lam):
@@ -204,8 +209,10 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
         s = gamma / (base + tau)                                                                 # W(5)
         size = _norm(s)
         excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
-        slope = size * xp.sum((s / size) ** 2 / (base + tau))
-        return excess, eps * size, tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
+        slope = xp.sum((s / size) ** 2 / (base + tau))
+        if bool(size * eps > 1):                                                                 # the same without overflow
+            return excess, eps * size, tau + excess * (lam / 2 / (1 + (sigma_0 + tau) * slope))
+        return excess, eps * size, tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * (size * slope)))
 
     half, product = sigma_0 / 2, lam * _norm(gamma) / 2
     return _crossing(newton, product / (half + xp.sqrt(half * half + product)), eps)     # all of γ along the lowest eigenvector
@@ -251,7 +258,7 @@ def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any,
     def newton(r: Any) -> tuple[Any, Any, Any]:
         if not xp.positive_definite(M(r)):
             return r, 0 * r, 0 * r
-        eta = xp.solve(M(r), g)                                                                  # W(3)
+        eta = xp.solve(M(r), g)
         size, a = _norm(d * eta), d * (d * eta)
         slope = lam / 2 * (a @ xp.solve(M(r), a)) / size
         return size - r, eps * size, r + (size - r) * size / (size + r * slope)
@@ -303,6 +310,20 @@ def _proved(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> bool:
     """Is no row of ∇T(η) beyond the rounding of its terms?"""
     xp = namespace(eta)
     return xp.exact or bool(_backward_error(eta, g, H, d, lam) <= _roundoff(xp, eta.shape[0]))
+
+
+def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
+    """Is M(r) positive semidefinite, up to the rounding of its diagonal, or of K as long as that leaves half of the digits?
+
+    Takes    size (S,): of the terms of which the diagonal of H is the sum.
+    """
+    xp = namespace(H)
+    eps = _roundoff(xp, d.shape[0])
+    bend = lam / 2 * r * d * d
+    size = size + bend
+    of_K, half = eps * xp.max(size[None, :] * (d[:, None] / d[None, :]) ** 2, axis=1), eps**0.5 * size
+    alone = xp.indicator(xp.sum(abs(H), axis=1) + bend <= 0)
+    return xp.positive_definite(H + (bend + xp.where(of_K < half, of_K, half) + alone)[:, None] * xp.eye(d.shape[0]))
 
 
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
