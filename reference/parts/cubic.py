@@ -313,7 +313,7 @@ def _proved(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> bool:
 
 
 def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
-    """Is M(r) positive semidefinite, up to the rounding of its diagonal, or of K as long as that leaves half of the digits?
+    """Is M(r) positive semidefinite, up to the rounding of K, or of its diagonal where that of K leaves not half of the digits?
 
     Takes    size (S,): of the terms of which the diagonal of H is the sum.
     """
@@ -321,9 +321,11 @@ def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
     eps = _roundoff(xp, d.shape[0])
     bend = lam / 2 * r * d * d
     size = size + bend
-    of_K, half = eps * xp.max(size[None, :] * (d[:, None] / d[None, :]) ** 2, axis=1), eps**0.5 * size
+    room = eps * xp.max(size[None, :] * (d[:, None] / d[None, :]) ** 2, axis=1)
+    if not bool(xp.all(room <= eps**0.5 * size)):
+        room = eps * size
     alone = xp.indicator(xp.sum(abs(H), axis=1) + bend <= 0)
-    return xp.positive_definite(H + (bend + xp.where(of_K < half, of_K, half) + alone)[:, None] * xp.eye(d.shape[0]))
+    return xp.positive_definite(H + (bend + room + alone)[:, None] * xp.eye(d.shape[0]))
 
 
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
@@ -371,7 +373,7 @@ def _solve(A: Array, b: Array, rows: list[int]) -> Array:
             got = "one that is numerically singular: rounding leaves no digit right"
     except ArithmeticError:
         sure = False
-    expect(sure, "H", f"invertible rows and columns {rows}", "no cubic term acts on them, so that they are eliminated (DEV-CUBIC-1)",
+    expect(sure, "H", f"invertible rows and columns {rows}", "no cubic term acts on them: they are eliminated (DEV-CUBIC-1)",
            got, NoSolution)
     return x
 

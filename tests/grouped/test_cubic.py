@@ -232,7 +232,7 @@ def test_a_matrix_that_is_singular_but_for_rounding_says_so(kind):
                 v = cast(rng.standard_normal((S, S - 1)), kind)
                 H, g, whole = v @ v.T, cast(rng.standard_normal(S), kind), cast(np.eye(S), kind)
                 H = (H + H.T) / 2
-                with pytest.raises(cubic.NoSolution, match=r"H: expected invertible rows and columns .*, got (one that is numerically|a) "):
+                with pytest.raises(cubic.NoSolution, match=r"H: expected invertible .*, got (one that is numerically|a) sing"):
                     cubic.step_sizes(g, H, cast(np.ones(S), kind), 0)
                 assert cubic.solution(g, H + whole, cast(np.ones(S), kind), 0).lowest is None
 

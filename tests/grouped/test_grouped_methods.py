@@ -63,7 +63,7 @@ def with_probabilities(batch, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_newton_says_that_a_softmax_leaves_its_hessian_singular(dtype):
     params, (batch, *_) = problem(dtype)
-    with pytest.raises(cubic.NoSolution, match=r"H: expected invertible rows and columns \[0, 1, .*, got one that is numerically singular"):
+    with pytest.raises(cubic.NoSolution, match=r"H: expected invertible .*, got one that is numerically singular"):
         run("newton", METHODS["newton"].Hyper(), params, [batch])
 
 
