@@ -17,12 +17,12 @@ minimiser of T wherever T has one, except where λ = 0 or d has zeros and H̄ is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...arrays import is_array, namespace
 from ...arrays.checks import check_number, check_vectors, checked
 from ...arrays.errors import expect
+from .brackets import MOST, Unproved, crossing, norm, roundoff
 
 Array = Any
 
@@ -34,10 +34,6 @@ class NoSolution(ArithmeticError):
 
 class Unbounded(ArithmeticError):
     """T falls without bound: H̄ is not positive semidefinite where the cubic term is absent."""
-
-
-class Unproved(ArithmeticError):
-    """What was found leaves more of ∇T(η) than rounding may: η may have no digit right."""
 
 
 class Solution(NamedTuple):
@@ -118,10 +114,10 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
         H_b, d_b = (H_b + H_b.T) / 2, _picked(d, bent)
         eta_b, lowest, hard = _bent(g_b, H_b, d_b, lam)
         found = _refined(whole(eta_b), g, H, d, lam)
-        if not (_proved(found, g, H, d, lam) and _lowest(H_b, size, d_b, lam, _norm(d * found))):
-            eta_b, lowest, hard = _graded(g_b, H_b, d_b, lam, _norm(d * found))
+        if not (_proved(found, g, H, d, lam) and _lowest(H_b, size, d_b, lam, norm(d * found))):
+            eta_b, lowest, hard = _graded(g_b, H_b, d_b, lam, norm(d * found))
             found = _refined(whole(eta_b), g, H, d, lam)
-        expect(_lowest(H_b, size, d_b, lam, _norm(d * found)), "eta", "a positive semidefinite M(r), up to rounding",
+        expect(_lowest(H_b, size, d_b, lam, norm(d * found)), "eta", "a positive semidefinite M(r), up to rounding",
                "no solution has a larger r then", "an indefinite one", Unproved)
     else:
         found = whole(g_b)
@@ -129,7 +125,7 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
             found = _refined(found, g, H, d, lam)
     expect(_proved(found, g, H, d, lam), "eta", "∇T(η) = 0 up to rounding", "that is what proves it",
            lambda: f"a row that is off by {float(_backward_error(found, g, H, d, lam))} of its terms", Unproved)
-    r = _norm(d * found) if bent else xp.zeros(())
+    r = norm(d * found) if bent else xp.zeros(())
     return Solution(found, r, stationarity.trusted(g, H, d, lam, found, r), lowest, hard)
 
 
@@ -155,20 +151,13 @@ def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
 @checked(_prepare)
 def model(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """T(η): eta (S,), the rest as in `solution`."""
-    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * _norm(d * eta) ** 3                        # W§D
+    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * norm(d * eta) ** 3                        # W§D
 
 
 @checked(_prepare)
 def stationarity(g: Array, H: Array, d: Array, lam: Any, eta: Array, r: Any) -> Array:
     """∇T(η) = M(r) η − ḡ (S,), with r () = ‖Dη‖ and the rest as in `model`."""
     return H @ eta + lam / 2 * r * d * (d * eta) - g                                             # W(3)
-
-
-def _norm(x: Array) -> Any:
-    """‖x‖ of x (n,), without overflow."""
-    xp = namespace(x)
-    scale = xp.max(abs(x))
-    return scale * xp.sqrt(xp.sum((x / scale) ** 2)) if bool(scale > 0) else scale
 
 
 def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
@@ -184,14 +173,14 @@ def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
     if not bool(xp.max(abs(gamma)) > 0) and not bool(sigma_0 > 0):
         return 0 * g, lowest, False
     if bool(sigma_0 > 0):
-        eps = _roundoff(xp, g.shape[0])
+        eps = roundoff(xp, g.shape[0])
         at_bottom = gaps <= eps * xp.max(abs(w))
         rest = xp.where(at_bottom, 0 * gamma, gamma / xp.where(at_bottom, 1 + 0 * gaps, gaps))
-        along = _norm(xp.where(at_bottom, gamma, 0 * gamma))
+        along = norm(xp.where(at_bottom, gamma, 0 * gamma))
         r_0 = 2 * sigma_0 / lam
-        if bool(along <= eps * _norm(gamma)) and bool(_norm(rest) <= r_0):                         # ERR-27
+        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-27
             v = _bottom(V, at_bottom, eps)
-            missing = xp.sqrt((r_0 - _norm(rest)) * (r_0 + _norm(rest)))
+            missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
             return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2
     tau = _root(gamma, base, sigma_0, lam)
     return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(4)
@@ -203,44 +192,19 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
     Newton's method on (σ₀ + τ) / ‖γ/(base + τ)‖, which increases to λ/2 and is nearly straight there, inside a bracket.
     """
     xp = namespace(gamma)
-    eps = _roundoff(xp, gamma.shape[0])
+    eps = roundoff(xp, gamma.shape[0])
 
     def newton(tau: Any) -> tuple[Any, Any, Any]:
         s = gamma / (base + tau)                                                                 # W(5)
-        size = _norm(s)
+        size = norm(s)
         excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
         slope = xp.sum((s / size) ** 2 / (base + tau))
         if bool(size * eps > 1):                                                                 # the same without overflow
             return excess, eps * size, tau + excess * (lam / 2 / (1 + (sigma_0 + tau) * slope))
         return excess, eps * size, tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * (size * slope)))
 
-    half, product = sigma_0 / 2, lam * _norm(gamma) / 2
-    return _crossing(newton, product / (half + xp.sqrt(half * half + product)), eps)     # all of γ along the lowest eigenvector
-
-
-def _crossing(newton: Callable[[Any], tuple[Any, Any, Any]], high: Any, eps: Any) -> Any:
-    """The x in (0, high] at which a falling function is 0, by Newton's method inside a bracket.
-
-    Ends     where a step is rounding; where no number lies inside the bracket; or where Newton's method leaves it because the
-             function is rounding.
-    Takes    newton: x to the function there, what rounding may have made of it, and Newton's next x.
-    """
-    x, low = high, 0 * high
-    for _ in range(_MOST):
-        value, doubt, new = newton(x)
-        if not bool(abs(new - x) > eps * x):
-            return new
-        low, high = (x, high) if bool(value > 0) else (low, x)
-        if not (bool(new > low) and bool(new < high)):
-            new = (low + high) / 2 if bool(low > 0) else high / 16
-            if bool(abs(value) <= doubt) or not (bool(new > low) and bool(new < high)):
-                return x
-        x = new
-    raise Unproved(f"root: expected convergence in {_MOST} steps because Newton's method is kept in a bracket, "
-                   f"got one from {low} to {high}")
-
-
-_MOST = 1000
+    half, product = sigma_0 / 2, lam * norm(gamma) / 2
+    return crossing(newton, product / (half + xp.sqrt(half * half + product)), eps)     # all of γ along the lowest eigenvector
 
 
 def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any, bool]:
@@ -250,7 +214,7 @@ def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any,
     Takes    r: the radius to begin with; the rest as `_bent`.
     """
     xp = namespace(g)
-    eps = _roundoff(xp, g.shape[0])
+    eps = roundoff(xp, g.shape[0])
 
     def M(r: Any) -> Array:
         return H + (lam / 2 * r * d * d)[:, None] * xp.eye(d.shape[0])
@@ -259,17 +223,18 @@ def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any,
         if not xp.positive_definite(M(r)):
             return r, 0 * r, 0 * r
         eta = xp.solve(M(r), g)
-        size, a = _norm(d * eta), d * (d * eta)
+        size, a = norm(d * eta), d * (d * eta)
         slope = lam / 2 * (a @ xp.solve(M(r), a)) / size
         return size - r, eps * size, r + (size - r) * size / (size + r * slope)
 
     high = r if bool(r > 0) else r + 1
-    for _ in range(_MOST):
+    for _ in range(MOST):
         if not bool(newton(high)[0] > 0):
             break
         high = 16 * high
         expect(xp.all_finite(high), "d", "entries that square to more than 0", "the cubic term bounds the step", d, Unproved)
-    r = _crossing(newton, high, eps)
+    r = crossing(newton, high, eps)
+    expect(xp.positive_definite(M(r)), "eta", "a positive definite M(r)", "the hard case needs K", "none with ‖Dη‖ = r", Unproved)
     inverse = d[:, None] * xp.inv(M(r)) * d[None, :]
     return xp.solve(M(r), g), 1 / xp.eigh((inverse + inverse.T) / 2)[0][-1], False
 
@@ -283,7 +248,7 @@ def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
     best = _backward_error(eta, g, H, d, lam)
     for _ in range(_REFINEMENTS):
         try:
-            new = eta - xp.solve(hessian.trusted(eta, H, d, lam), stationarity.trusted(g, H, d, lam, eta, _norm(d * eta)))
+            new = eta - xp.solve(hessian.trusted(eta, H, d, lam), stationarity.trusted(g, H, d, lam, eta, norm(d * eta)))
         except ArithmeticError:
             return eta
         error = _backward_error(new, g, H, d, lam)
@@ -300,7 +265,7 @@ _REFINEMENTS = 4
 def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
     """∇²T(η) = M(r) + (λ/2) (D²η)(D²η)ᵀ / r (S, S), and H̄ where r = 0; an all-zero row with d_s = 0 gets a 1 on its diagonal."""
     xp = namespace(eta)
-    r, a = _norm(d * eta), d * (d * eta)
+    r, a = norm(d * eta), d * (d * eta)
     alone = xp.indicator(xp.sum(abs(H), axis=1) + d <= 0)
     J = H + (lam / 2 * r * d * d + alone)[:, None] * xp.eye(d.shape[0])
     return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
@@ -309,7 +274,7 @@ def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
 def _proved(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> bool:
     """Is no row of ∇T(η) beyond the rounding of its terms?"""
     xp = namespace(eta)
-    return xp.exact or bool(_backward_error(eta, g, H, d, lam) <= _roundoff(xp, eta.shape[0]))
+    return xp.exact or bool(_backward_error(eta, g, H, d, lam) <= roundoff(xp, eta.shape[0]))
 
 
 def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
@@ -318,7 +283,7 @@ def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
     Takes    size (S,): of the terms of which the diagonal of H is the sum.
     """
     xp = namespace(H)
-    eps = _roundoff(xp, d.shape[0])
+    eps = roundoff(xp, d.shape[0])
     bend = lam / 2 * r * d * d
     size = size + bend
     room = eps * xp.max(size[None, :] * (d[:, None] / d[None, :]) ** 2, axis=1)
@@ -331,15 +296,10 @@ def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
     xp = namespace(eta)
-    r = _norm(d * eta)
+    r = norm(d * eta)
     terms = abs(H) @ abs(eta) + lam / 2 * r * d * (d * abs(eta)) + abs(g)
     left = abs(stationarity.trusted(g, H, d, lam, eta, r))
     return xp.max(xp.where(terms > 0, left, 0 * left) / xp.where(terms > 0, terms, 1 + 0 * terms))
-
-
-def _roundoff(xp: Any, n: int) -> Any:
-    """8n unit roundoffs: what the eigenvectors of an (n, n) matrix, or a sum of n products, may be off by, relative to its size."""
-    return 8 * n * xp.u
 
 
 def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
@@ -350,7 +310,7 @@ def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
     for i in range(1, P.shape[0]):
         if bool(P[i, i] > (1 + eps) * P[first, first]):
             first = i
-    return P[first] / _norm(P[first])
+    return P[first] / norm(P[first])
 
 
 def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int]]:
@@ -368,7 +328,7 @@ def _solve(A: Array, b: Array, rows: list[int]) -> Array:
         x = xp.solve(A, b)                                                                       # W(1)
         sure = xp.exact
         if not sure:
-            doubt = _roundoff(xp, A.shape[0]) * (abs(xp.inv(A)) @ (abs(A) @ abs(x)))
+            doubt = roundoff(xp, A.shape[0]) * (abs(xp.inv(A)) @ (abs(A) @ abs(x)))
             sure = bool(xp.all(xp.max(doubt, axis=0) <= xp.max(abs(x), axis=0)))
             got = "one that is numerically singular: rounding leaves no digit right"
     except ArithmeticError:
