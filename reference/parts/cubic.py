@@ -19,15 +19,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...arrays import namespace
+from ...arrays import is_array, namespace
 from ...arrays.checks import check_number, check_vectors, checked
 from ...arrays.errors import expect
+from .brackets import MOST, Unproved, crossing, norm, roundoff
 
 Array = Any
 
 
 class NoSolution(ArithmeticError):
-    """(2) has no solution: a direction without curvature and without cubic term, along which the loss still has a slope."""
+    """No solution of (2) is given: a coordinate without curvature and without cubic term has a slope, so that there is none, or
+    H̄ is singular, perhaps but for rounding, on the coordinates that DEV-CUBIC-1 eliminates, where there may be one."""
 
 
 class Unbounded(ArithmeticError):
@@ -65,7 +67,11 @@ def _prepare(given: dict[str, Any]) -> dict[str, Any]:
     check_number("lam", given["lam"], lambda lam: lam >= 0, "a number >= 0", "it weighs a penalty")
     if "r" in given:
         r = given["r"]
-        expect(r.ndim == 0 and xp.all_finite(r) and bool(r >= 0), "r", "a finite number >= 0", "it is a length", r)
+        if is_array(r):
+            expect(r.ndim == 0 and xp.all_finite(r) and bool(r >= 0), "r", "a finite number >= 0", "it is a length", r)
+        else:
+            check_number("r", r, lambda r: r >= 0, "a finite number >= 0", "it is a length")
+            given = given | {"r": xp.const(r)}
     return given | {"lam": xp.const(given["lam"])}
 
 
@@ -73,8 +79,9 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     """The solution η of (2) with the largest ‖Dη‖ (Method 4.1).
 
     Takes    g (S,); H (S, S) symmetric; d (S,) with entries >= 0, the cube roots of |D^(3)_sss|; lam >= 0.
-    Ensures  M(r) η = ḡ with r = ‖Dη‖, and no solution has a larger r.
-    Raises   ValueError for arguments of another kind; NoSolution where there is none.
+    Ensures  M(r) η = ḡ with r = ‖Dη‖, each row up to the rounding of its terms, and no solution has a larger r.
+    Raises   ValueError for arguments of another kind; NoSolution where there is none, or where H̄ is singular, up to rounding, on
+             the coordinates with λ d_s = 0; Unproved where rounding leaves nothing that has this certificate.
     """
     lam = _prepare({"g": g, "H": H, "d": d, "lam": lam})["lam"]
     xp = namespace(g, H, d)
@@ -85,23 +92,41 @@ def solution(g: Array, H: Array, d: Array, lam: Any) -> Solution:
     eta: list[Any] = [xp.zeros(())] * d.shape[0]                                                 # DEV-CUBIC-3
     lowest, hard = None, False
     g_b, H_b = _picked(g, bent), _block(H, bent, bent)
+    size = xp.sum(abs(H_b) * xp.eye(len(bent)), axis=0)
     if plain:                                                                                    # DEV-CUBIC-1
         A, B, g_p = _block(H, plain, plain), _block(H, plain, bent), _picked(g, plain)
         to_g, to_eta = _solve(A, g_p, plain), _solve(A, B, plain) if bent else B
-        g_b, H_b = (g_b - B.T @ to_g, H_b - B.T @ to_eta) if bent else (g_b, H_b)
-    if bent:
-        eta_b, lowest, hard = _bent(g_b, (H_b + H_b.T) / 2, _picked(d, bent), lam)
+        if bent:
+            size = size + xp.sum(abs(B) * abs(to_eta), axis=0)
+            g_b, H_b = g_b - B.T @ to_g, H_b - B.T @ to_eta
+
+    def whole(eta_b: Array) -> Array:
+        """η (S,) from its coordinates with a cubic term."""
         for i, s in enumerate(bent):
             eta[s] = eta_b[i]
-    if plain:
-        eta_p = to_g - to_eta @ eta_b if bent else to_g
-        for i, s in enumerate(plain):
-            eta[s] = eta_p[i]
-    whole = xp.concat([xp.reshape(value, (1,)) for value in eta])
+        if plain:
+            eta_p = to_g - to_eta @ eta_b if bent else to_g
+            for i, s in enumerate(plain):
+                eta[s] = eta_p[i]
+        return xp.concat([xp.reshape(value, (1,)) for value in eta])
+
     if bent:
-        whole = _refined(whole, g, H, d, lam)
-    r = _norm(d * whole) if bent else xp.zeros(())
-    return Solution(whole, r, stationarity.trusted(g, H, d, lam, whole, r), lowest, hard)
+        H_b, d_b = (H_b + H_b.T) / 2, _picked(d, bent)
+        eta_b, lowest, hard = _bent(g_b, H_b, d_b, lam)
+        found = _refined(whole(eta_b), g, H, d, lam)
+        if not (_proved(found, g, H, d, lam) and _lowest(H_b, size, d_b, lam, norm(d * found))):
+            eta_b, lowest, hard = _graded(g_b, H_b, d_b, lam, norm(d * found))
+            found = _refined(whole(eta_b), g, H, d, lam)
+        expect(_lowest(H_b, size, d_b, lam, norm(d * found)), "eta", "a positive semidefinite M(r), up to rounding",
+               "no solution has a larger r then", "an indefinite one", Unproved)
+    else:
+        found = whole(g_b)
+        if not _proved(found, g, H, d, lam):
+            found = _refined(found, g, H, d, lam)
+    expect(_proved(found, g, H, d, lam), "eta", "∇T(η) = 0 up to rounding", "that is what proves it",
+           lambda: f"a row that is off by {float(_backward_error(found, g, H, d, lam))} of its terms", Unproved)
+    r = norm(d * found) if bent else xp.zeros(())
+    return Solution(found, r, stationarity.trusted(g, H, d, lam, found, r), lowest, hard)
 
 
 def step_sizes(g: Array, H: Array, d: Array, lam: Any) -> Array:
@@ -126,20 +151,13 @@ def minimiser(g: Array, H: Array, d: Array, lam: Any) -> Solution:
 @checked(_prepare)
 def model(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """T(η): eta (S,), the rest as in `solution`."""
-    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * _norm(d * eta) ** 3                        # W§D
+    return -(g @ eta) + eta @ (H @ eta) / 2 + lam / 6 * norm(d * eta) ** 3                        # W§D
 
 
 @checked(_prepare)
 def stationarity(g: Array, H: Array, d: Array, lam: Any, eta: Array, r: Any) -> Array:
     """∇T(η) = M(r) η − ḡ (S,), with r () = ‖Dη‖ and the rest as in `model`."""
     return H @ eta + lam / 2 * r * d * (d * eta) - g                                             # W(3)
-
-
-def _norm(x: Array) -> Any:
-    """‖x‖ of x (n,), without overflow."""
-    xp = namespace(x)
-    scale = xp.max(abs(x))
-    return scale * xp.sqrt(xp.sum((x / scale) ** 2)) if bool(scale > 0) else scale
 
 
 def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
@@ -155,14 +173,14 @@ def _bent(g: Array, H: Array, d: Array, lam: Any) -> tuple[Array, Any, bool]:
     if not bool(xp.max(abs(gamma)) > 0) and not bool(sigma_0 > 0):
         return 0 * g, lowest, False
     if bool(sigma_0 > 0):
-        eps = _roundoff(xp, g.shape[0])
+        eps = roundoff(xp, g.shape[0])
         at_bottom = gaps <= eps * xp.max(abs(w))
         rest = xp.where(at_bottom, 0 * gamma, gamma / xp.where(at_bottom, 1 + 0 * gaps, gaps))
-        along = _norm(xp.where(at_bottom, gamma, 0 * gamma))
+        along = norm(xp.where(at_bottom, gamma, 0 * gamma))
         r_0 = 2 * sigma_0 / lam
-        if bool(along <= eps * _norm(gamma)) and bool(_norm(rest) <= r_0):                         # ERR-27
+        if bool(along <= eps * norm(gamma)) and bool(norm(rest) <= r_0):                         # ERR-27
             v = _bottom(V, at_bottom, eps)
-            missing = xp.sqrt((r_0 - _norm(rest)) * (r_0 + _norm(rest)))
+            missing = xp.sqrt((r_0 - norm(rest)) * (r_0 + norm(rest)))
             return (V @ rest + missing * v) / d, 0 * lowest, True                                # DEV-CUBIC-2
     tau = _root(gamma, base, sigma_0, lam)
     return V @ (gamma / (base + tau)) / d, tau if bool(sigma_0 > 0) else lowest + tau, False     # W(4)
@@ -174,26 +192,51 @@ def _root(gamma: Array, base: Array, sigma_0: Any, lam: Any) -> Any:
     Newton's method on (σ₀ + τ) / ‖γ/(base + τ)‖, which increases to λ/2 and is nearly straight there, inside a bracket.
     """
     xp = namespace(gamma)
-    eps = _roundoff(xp, gamma.shape[0])
-    half, product = sigma_0 / 2, lam * _norm(gamma) / 2
-    tau = high = product / (half + xp.sqrt(half * half + product))       # the root if all of γ lay along the lowest eigenvector
-    low = 0 * high
-    for _ in range(_MOST):
+    eps = roundoff(xp, gamma.shape[0])
+
+    def newton(tau: Any) -> tuple[Any, Any, Any]:
         s = gamma / (base + tau)                                                                 # W(5)
-        size = _norm(s)
+        size = norm(s)
         excess = size - 2 * (sigma_0 + tau) / lam                                                # W(6)
-        slope = size * xp.sum((s / size) ** 2 / (base + tau))
-        new = tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * slope))
-        if not bool(abs(new - tau) > eps * tau):
-            return new
-        low, high = (tau, high) if bool(excess > 0) else (low, tau)
-        if not (bool(new > low) and bool(new < high)):
-            new = (low + high) / 2 if bool(low > 0) else high / 16
-        tau = new
-    raise ArithmeticError(f"root: expected convergence in {_MOST} steps, got τ between {low} and {high}")
+        slope = xp.sum((s / size) ** 2 / (base + tau))
+        if bool(size * eps > 1):                                                                 # the same without overflow
+            return excess, eps * size, tau + excess * (lam / 2 / (1 + (sigma_0 + tau) * slope))
+        return excess, eps * size, tau + excess * size * lam / (2 * (size + (sigma_0 + tau) * (size * slope)))
+
+    half, product = sigma_0 / 2, lam * norm(gamma) / 2
+    return crossing(newton, product / (half + xp.sqrt(half * half + product)), eps)     # all of γ along the lowest eigenvector
 
 
-_MOST = 1000
+def _graded(g: Array, H: Array, d: Array, lam: Any, r: Any) -> tuple[Array, Any, bool]:
+    """As `_bent`, not in the hard case, without K: its eigenvalues are right up to the largest, and d of very different sizes
+    make all others small beside that. r = ‖D M(r)⁻¹ḡ‖ is solved with factors of M(r), which the scale of d does not touch.
+
+    Takes    r: the radius to begin with; the rest as `_bent`.
+    """
+    xp = namespace(g)
+    eps = roundoff(xp, g.shape[0])
+
+    def M(r: Any) -> Array:
+        return H + (lam / 2 * r * d * d)[:, None] * xp.eye(d.shape[0])
+
+    def newton(r: Any) -> tuple[Any, Any, Any]:
+        if not xp.positive_definite(M(r)):
+            return r, 0 * r, 0 * r
+        eta = xp.solve(M(r), g)
+        size, a = norm(d * eta), d * (d * eta)
+        slope = lam / 2 * (a @ xp.solve(M(r), a)) / size
+        return size - r, eps * size, r + (size - r) * size / (size + r * slope)
+
+    high = r if bool(r > 0) else r + 1
+    for _ in range(MOST):
+        if not bool(newton(high)[0] > 0):
+            break
+        high = 16 * high
+        expect(xp.all_finite(high), "d", "entries that square to more than 0", "the cubic term bounds the step", d, Unproved)
+    r = crossing(newton, high, eps)
+    expect(xp.positive_definite(M(r)), "eta", "a positive definite M(r)", "the hard case needs K", "none with ‖Dη‖ = r", Unproved)
+    inverse = d[:, None] * xp.inv(M(r)) * d[None, :]
+    return xp.solve(M(r), g), 1 / xp.eigh((inverse + inverse.T) / 2)[0][-1], False
 
 
 def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
@@ -205,7 +248,7 @@ def _refined(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Array:
     best = _backward_error(eta, g, H, d, lam)
     for _ in range(_REFINEMENTS):
         try:
-            new = eta - xp.solve(hessian.trusted(eta, H, d, lam), stationarity.trusted(g, H, d, lam, eta, _norm(d * eta)))
+            new = eta - xp.solve(hessian.trusted(eta, H, d, lam), stationarity.trusted(g, H, d, lam, eta, norm(d * eta)))
         except ArithmeticError:
             return eta
         error = _backward_error(new, g, H, d, lam)
@@ -222,28 +265,41 @@ _REFINEMENTS = 4
 def hessian(eta: Array, H: Array, d: Array, lam: Any) -> Array:
     """∇²T(η) = M(r) + (λ/2) (D²η)(D²η)ᵀ / r (S, S), and H̄ where r = 0; an all-zero row with d_s = 0 gets a 1 on its diagonal."""
     xp = namespace(eta)
-    r, a = _norm(d * eta), d * (d * eta)
+    r, a = norm(d * eta), d * (d * eta)
     alone = xp.indicator(xp.sum(abs(H), axis=1) + d <= 0)
     J = H + (lam / 2 * r * d * d + alone)[:, None] * xp.eye(d.shape[0])
     return J + lam / 2 * (a / r)[:, None] * a[None, :] if bool(r > 0) else J
 
 
+def _proved(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> bool:
+    """Is no row of ∇T(η) beyond the rounding of its terms?"""
+    xp = namespace(eta)
+    return xp.exact or bool(_backward_error(eta, g, H, d, lam) <= roundoff(xp, eta.shape[0]))
+
+
+def _lowest(H: Array, size: Array, d: Array, lam: Any, r: Any) -> bool:
+    """Is M(r) positive semidefinite, up to the rounding of K, or of its diagonal where that of K leaves not half of the digits?
+
+    Takes    size (S,): of the terms of which the diagonal of H is the sum.
+    """
+    xp = namespace(H)
+    eps = roundoff(xp, d.shape[0])
+    bend = lam / 2 * r * d * d
+    size = size + bend
+    room = eps * xp.max(size[None, :] * (d[:, None] / d[None, :]) ** 2, axis=1)
+    if not bool(xp.all(room <= eps**0.5 * size)):
+        room = eps * size
+    alone = xp.indicator(xp.sum(abs(H), axis=1) + bend <= 0)
+    return xp.positive_definite(H + (bend + room + alone)[:, None] * xp.eye(d.shape[0]))
+
+
 def _backward_error(eta: Array, g: Array, H: Array, d: Array, lam: Any) -> Any:
     """The largest entry of |∇T(η)| over the sizes of the terms of which it is the sum."""
     xp = namespace(eta)
-    r = _norm(d * eta)
+    r = norm(d * eta)
     terms = abs(H) @ abs(eta) + lam / 2 * r * d * (d * abs(eta)) + abs(g)
     left = abs(stationarity.trusted(g, H, d, lam, eta, r))
     return xp.max(xp.where(terms > 0, left, 0 * left) / xp.where(terms > 0, terms, 1 + 0 * terms))
-
-
-def _roundoff(xp: Any, n: int) -> Any:
-    """4n roundoffs of the arithmetic: what the eigenvectors of an (n, n) matrix may be off by, relative to its norm."""
-    one = xp.ones(())
-    eps = one
-    while bool(one + eps / 2 > one):
-        eps = eps / 2
-    return 4 * n * eps
 
 
 def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
@@ -254,7 +310,7 @@ def _bottom(V: Array, at_bottom: Array, eps: Any) -> Array:
     for i in range(1, P.shape[0]):
         if bool(P[i, i] > (1 + eps) * P[first, first]):
             first = i
-    return P[first] / _norm(P[first])
+    return P[first] / norm(P[first])
 
 
 def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int]]:
@@ -265,11 +321,21 @@ def _parts(H: Array, d: Array, lam: Any) -> tuple[list[int], list[int], list[int
 
 
 def _solve(A: Array, b: Array, rows: list[int]) -> Array:
+    """A⁻¹b of a vector or matrix b.  Raises NoSolution where A is singular, or may be but for rounding."""
+    xp = namespace(A)
+    got = "a singular matrix"
     try:
-        return namespace(A).solve(A, b)                                                          # W(1)
-    except ArithmeticError as error:
-        raise NoSolution(f"H: expected invertible rows and columns {rows} because no cubic term acts on them, "
-                         f"got a singular matrix") from error
+        x = xp.solve(A, b)                                                                       # W(1)
+        sure = xp.exact
+        if not sure:
+            doubt = roundoff(xp, A.shape[0]) * (abs(xp.inv(A)) @ (abs(A) @ abs(x)))
+            sure = bool(xp.all(xp.max(doubt, axis=0) <= xp.max(abs(x), axis=0)))
+            got = "one that is numerically singular: rounding leaves no digit right"
+    except ArithmeticError:
+        sure = False
+    expect(sure, "H", f"invertible rows and columns {rows}", "no cubic term acts on them: they are eliminated (DEV-CUBIC-1)",
+           got, NoSolution)
+    return x
 
 
 def _picked(x: Array, rows: list[int]) -> Array:

@@ -573,6 +573,10 @@ def test_dev_cubic_1_zeros_on_the_diagonal_of_d():
     with pytest.raises(cubic.Unbounded):
         cubic.minimiser(g, -H, np.array([1.0, 0.0]), 3.0)
     assert cubic.solution(g, -H, np.array([1.0, 0.0]), 3.0).r > 0
+    crossed = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert not cubic.stationarity(g, crossed, np.array([1.0, 0.0]), 1, np.array([2.0, -1.0]), 2).any(), "(2) has a solution"
+    with pytest.raises(cubic.NoSolution, match=r"invertible rows and columns \[1\]"):
+        cubic.solution(g, crossed, np.array([1.0, 0.0]), 1)
 
 
 def test_dev_cubic_2_which_of_several_minimisers():

@@ -215,6 +215,107 @@ def test_what_has_no_solution_says_so():
         cubic.solution(np.ones(2), np.ones((2, 2)), np.ones(2), 0.0)
 
 
+def test_a_solution_that_elimination_does_not_reach_is_not_denied():
+    """H̄₂₂ = d₂ = 0: row 2 gives η₁ = 2 and row 1 η₂ = −1, which DEV-CUBIC-1 does not find."""
+    g, H, d = np.array([1.0, 2.0]), np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1.0, 0.0])
+    assert cubic.stationarity(g, H, d, 1, np.array([2.0, -1.0]), 2).tolist() == [0, 0]
+    with pytest.raises(cubic.NoSolution, match=r"rows and columns \[1\] because .* are eliminated \(DEV-CUBIC-1\), got a singular"):
+        cubic.solution(g, H, d, 1)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "mpf"])
+def test_a_matrix_that_is_singular_but_for_rounding_says_so(kind):
+    rng = np.random.default_rng(0)
+    with precision(120):
+        for S in (2, 4, 6):
+            for _ in range(30):
+                v = cast(rng.standard_normal((S, S - 1)), kind)
+                H, g, whole = v @ v.T, cast(rng.standard_normal(S), kind), cast(np.eye(S), kind)
+                H = (H + H.T) / 2
+                with pytest.raises(cubic.NoSolution, match=r"H: expected invertible .*, got (one that is numerically|a) sing"):
+                    cubic.step_sizes(g, H, cast(np.ones(S), kind), 0)
+                assert cubic.solution(g, H + whole, cast(np.ones(S), kind), 0).lowest is None
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "mpf"])
+def test_beside_the_hard_case_the_root_is_found(kind):
+    """H̄ = diag(−a, b), ḡ = (0, c), D = I: from λ = 2a(a + b)/c on η₁ = 0 and (b + λη₂/2) η₂ = c; below it is the hard case."""
+    rng = np.random.default_rng(37)
+    with precision(200):
+        for i in range(300):
+            a, b, c = cast(np.exp(rng.uniform(-1, 1, 3)), kind)
+            away = 10.0 ** -rng.uniform(1, {"float32": 4, "float64": 11, "mpf": 40}[kind])
+            zero, one = 0 * a, 1 + 0 * a
+            boundary = 2 * a * (a + b) / c
+            lam = boundary + (-1) ** i * boundary * (one * away)
+            found = cubic.solution(np.array([zero, c]), np.array([[-a, zero], [zero, b]]), np.array([one, one]), lam)
+            eps = mpmath.mpf(2) ** -199 if kind == "mpf" else np.finfo(kind).eps
+            M = [-a + lam / 2 * found.r, b + lam / 2 * found.r]
+            assert found.hard == (i % 2 == 1)
+            assert abs(M[1] * found.eta[1] - c) <= 16 * eps * c
+            assert abs(M[0]) <= 16 * eps * a if found.hard else M[0] >= 0
+            assert (found.eta[0] > 0) == found.hard
+
+
+def test_every_lambda_beside_the_textbook_hard_case():
+    g, H, d = np.array([0.0, 1.0]), np.diag([-1.0, 1.0]), np.ones(2)
+    for lam in np.concatenate([np.linspace(4.001, 4.1, 100), 4 + 4 * 10.0 ** -np.linspace(1, 7, 100)]):
+        found = cubic.minimiser(g, H, d, lam)
+        assert found.eta[0] == 0
+        assert abs(found.eta[1] - ((1 + 2 * lam) ** 0.5 - 1) / lam) <= 16 * EPS
+
+
+@pytest.mark.parametrize(("dtype", "decades"), [("float32", 6), ("float64", 10)])
+@pytest.mark.parametrize("kind", ["definite", "indefinite", "nearly hard"])
+def test_subsets_whose_cubic_terms_are_of_very_different_size(kind, dtype, decades):
+    """d of many orders of magnitude beside an H̄ of one: against the same problem, and neighbours of it, in 500 bits.
+
+    Nearly hard: H̄ = diag(−1, 1/2, 1) with a slope of 10⁻¹² or none along the first; where no digit would be proved, that is said.
+    """
+    rng = np.random.default_rng(41)
+    eps, answered = float(np.finfo(dtype).eps), 0
+    for _ in range(30):
+        S = 3
+        A = rng.standard_normal((S, S))
+        H = {"definite": A @ A.T, "indefinite": A + A.T, "nearly hard": np.diag([-1.0, 0.5, 1.0])}[kind]
+        g, d = rng.standard_normal(S), 10.0 ** (rng.uniform(-1, 0, S) - decades * rng.integers(0, 2, S))
+        if kind == "nearly hard":
+            g[0] *= rng.integers(0, 2) / 10.0**12
+        g, H, d = (x.astype(dtype) for x in (g, (H + H.T) / 2, d))
+        lam = float(np.float32(10.0 ** rng.uniform(-3, 3)))
+        try:
+            found = cubic.solution(g, H, d, lam)
+        except cubic.Unproved:
+            assert kind == "nearly hard"
+            continue
+        answered += 1
+        terms = np.abs(H) @ np.abs(found.eta) + lam / 2 * found.r * d * d * np.abs(found.eta) + np.abs(g)
+        assert (np.abs(found.residual) <= 4 * S * eps * terms).all()
+        with precision(500):
+            g, H, d, lam = lifted(g, H, d, lam)
+            exact, moved = cubic.solution(g, H, d, lam[()]).r, 0
+            for _ in range(4):
+                P = lifted(1 + 2 * eps * rng.standard_normal((S, S)))[0]
+                moved = max(moved, abs(cubic.solution(g, H * (P + P.T) / 2, d, lam[()]).r - exact))
+            assert abs(found.r - exact) <= 100 * moved + 64 * eps * exact
+    assert answered >= 25
+
+
+def test_a_badly_scaled_d_is_near_a_d_with_zeros():
+    g, H = np.array([0.0, -1, 2]), np.array([[4.0, 0, -1], [0, 9, -4], [-1, -4, 6]])
+    found, limit = (cubic.solution(g, H, np.array([small, small, 1.0]), 1.0) for small in (2.0**-27, 0.0))
+    assert np.abs(found.eta - limit.eta).max() <= 64 * EPS
+    assert abs(found.lowest - limit.lowest) <= 64 * EPS * limit.lowest
+
+
+def test_stationarity_takes_a_number_for_r():
+    given = (np.ones(2), np.eye(2), np.ones(2), 1, np.ones(2))
+    assert (cubic.stationarity(*given, 1) == cubic.stationarity(*given, np.float64(1))).all()
+    for r in (-1.0, np.float64(-1), float("nan"), np.ones(2)):
+        with pytest.raises(ValueError, match="r: expected a finite number >= 0 because it is a length, got"):
+            cubic.stationarity(*given, r)
+
+
 @pytest.mark.parametrize(("g", "H", "d", "lam"), [
     (2.0, 3.0, 1.0, 2.0), (-2.0, 3.0, 1.0, 2.0), (1.0, -3.0, 2.0, 0.5), (1e-200, 1.0, 1e-3, 1.0), (1e150, -1e-150, 1e-40, 1e60)])
 def test_one_subset_solves_a_quadratic(g, H, d, lam):

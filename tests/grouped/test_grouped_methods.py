@@ -40,16 +40,31 @@ def arrays(tree):
 @pytest.mark.parametrize("method", NAMES)
 def test_inputs_are_untouched_and_the_dtype_is_kept(method, dtype):
     params, batches = problem(dtype)
-    code, hyper = METHODS[method], METHODS[method].Hyper()
-    state = code.init(MODEL, params, None, hyper)
+    code, hyper, model = METHODS[method], METHODS[method].Hyper(), MODEL
+    if method == "newton":
+        model, batches = nets.mlp((3, 2, 2), ("tanh", "linear"), "bce"), [with_probabilities(batch, dtype) for batch in batches]
+    state = code.init(model, params, None, hyper)
     for given in arrays((params, batches, state)):
         given.flags.writeable = False
-    new, after, trace = code.step(MODEL, params, state, batches[0], hyper)
+    new, after, trace = code.step(model, params, state, batches[0], hyper)
     assert {x.dtype for x in arrays((new, after, trace))} == {np.dtype(dtype)}
-    tape = nets.forward(MODEL, params, batches[0].x)
-    again, *_ = code.step(MODEL, params, state, batches[0], hyper, tape=tape)
+    tape = nets.forward(model, params, batches[0].x)
+    again, *_ = code.step(model, params, state, batches[0], hyper, tape=tape)
     assert all((x == y).all() for x, y in zip(arrays(new), arrays(again), strict=True))
     assert not any(np.shares_memory(x, y) for x in arrays((new, after)) for y in arrays((params, batches)))
+
+
+def with_probabilities(batch, dtype):
+    """The batch with a 1 for its label, and so its curvature's: Newton's method has no step where a softmax's shift is free."""
+    first, second = (part._replace(y=np.eye(2, dtype=dtype)[part.y]) for part in (batch, batch.curvature))
+    return first._replace(curvature=second)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_newton_says_that_a_softmax_leaves_its_hessian_singular(dtype):
+    params, (batch, *_) = problem(dtype)
+    with pytest.raises(cubic.NoSolution, match=r"H: expected invertible .*, got one that is numerically singular"):
+        run("newton", METHODS["newton"].Hyper(), params, [batch])
 
 
 def test_eta_is_refreshed_every_tau_steps_and_u_in_every_step():

@@ -96,6 +96,11 @@ SLIPS = {
             ("second_sample", "batch.y[rows]", "batch.y[:rows.shape[0]]", "the targets of other rows"),
         ],
     },
+    "reference.parts.brackets": {
+        "grouped/test_cubic.py::test_every_lambda_beside_the_textbook_hard_case": [
+            ("crossing", "return x", "pass", "a bracket that holds no number is halved for ever"),
+        ],
+    },
     "reference.parts.cubic": {
         "grouped/test_cubic.py::test_without_cubic_term_it_is_equation_1_exactly": [
             ("W(1)", "solve(A, b)", "solve(A, 2 * b)", "twice as far"),
@@ -115,8 +120,16 @@ SLIPS = {
             ("_bent", "missing * v", "0 * v", "the hard case without its free part"),
             ("_bent", "norm(rest) <= r_0", "norm(rest) > r_0", "the hard case at the wrong side"),
         ],
+        "grouped/test_cubic.py::test_subsets_whose_cubic_terms_are_of_very_different_size": [
+            ("_lowest", "room = eps * size", "room = size", "a saddle passes for a minimum"),
+            ("solution", "not (_proved(found, g, H, d, lam) and", "not (True and", "what nothing proves is not solved again"),
+            ("_graded", "lam / 2 * r * d * d", "lam / 6 * r * d * d", "1/6 in M(r)"),
+        ],
+        "grouped/test_cubic.py::test_a_matrix_that_is_singular_but_for_rounding_says_so": [
+            ("_solve", "roundoff(xp, A.shape[0])", "0", "no doubt about an inverse"),
+        ],
         "grouped/test_cubic.py::test_of_two_minimisers_the_same_one_is_taken": [
-            ("_bottom", "P[first] / _norm(P[first])", "kept[:, 0] / _norm(kept[:, 0])", "the sign of an eigenvector routine"),
+            ("_bottom", "P[first] / norm(P[first])", "kept[:, 0] / norm(kept[:, 0])", "the sign of an eigenvector routine"),
         ],
         "grouped/test_cubic.py::test_coordinates_without_cubic_term_are_eliminated": [
             ("solution", "H_b - B.T @ to_eta", "H_b", "no Schur complement"),
