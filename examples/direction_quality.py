@@ -33,7 +33,7 @@ BLOCK_FISHER = {"alpha": 0.05, "eps": 0.001}
 
 METHODS_SHOWN = {
     "tnt": [{"eps": eps, "T_2": 1} for eps in (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)],
-    "kfac20": [{"lam": lam, "T": 1} for lam in (0.0001, 0.001, 0.01, 0.1, 1.0)],
+    "kfac": [{"lam": lam, "T_1": 1, "T_2": 1} for lam in (0.0001, 0.001, 0.01, 0.1, 1.0)],
     "shampoo": [{"eps": eps, "T_2": 1} for eps in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)],
     "adam": [{"beta2": 0.9, "eps": eps} for eps in (1e-8, 1e-4, 1e-2)],
     "sgd_m": [{}],

@@ -177,16 +177,10 @@ def test_statistics_at_the_ends_of_the_floats(dtype):
 @pytest.mark.parametrize("kind", ["float32", "float64", "fraction", "fmpq", "mpf"])
 def test_statistics_that_are_none_are_refused(kind):
     eye, lower = (cast(A, kind) for A in (np.eye(2), np.array([[1.0, 0.0], [0.5, 1.0]])))
-    nothing = cast(np.array([[0.0, 1.0], [1.0, 0.0]]), kind)
     for E, message in (((eye, lower), "E_2: expected a symmetric matrix because"), ((lower,), "E_1: expected a symmetric matrix"),
-                       ((-eye, -eye), "E_1: expected a positive trace because"), ((nothing,), "E_1: expected a positive trace"),
-                       ((eye, 0 * eye), "E_2: expected a positive trace because"),
-                       ((eye, eye, 5 * eye), "E_3: expected the trace of E_1, but for rounding because")):
+                       ((-eye, -eye), "E_1: expected a trace >= 0 because"), ((eye, -eye), "E_2: expected a trace >= 0 because")):
         with pytest.raises(ValueError, match=f"^{message}"):
             identify(E)
-    rounding = {"float32": 2.0**-20, "float64": 2.0**-45}.get(kind)
-    if rounding:
-        identify((eye, eye * np.asarray(1 + rounding, eye.dtype)))
 
 
 # ------------------------------------------------------------------------------------------------------------------- the views
