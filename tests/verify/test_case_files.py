@@ -208,7 +208,7 @@ FIELDS = {
     "hyper as a list": (lambda t: put(t, "hyper", [0.1]), "case.json"),
     "alpha negative": (lambda t: put(t, "hyper", "alpha", -0.1), "alpha: expected a positive number"),
     "alpha nan": (lambda t: put(t, "hyper", "alpha", float("nan")), "alpha: expected a positive number"),
-    "alpha a string": (lambda t: put(t, "hyper", "alpha", "0.1"), "case.json"),
+    "alpha a string": (lambda t: put(t, "hyper", "alpha", "0.1"), "alpha: expected a positive number .*, got '0.1'"),
     "an unknown schedule": (lambda t: put(t, "hyper", "alpha", {"Cosine": {}}), "case.json.*StepDecay"),
     "half a schedule": (lambda t: put(t, "hyper", "alpha", {"StepDecay": {"alpha": 0.1}}), "case.json.*factor"),
     "a schedule of period 0": (

@@ -529,16 +529,18 @@ LEFT_OUT = {
         fisher.with_sampled kronecker.joined_gradient kronecker.stacked_gradient kronecker.sampled_gradients kronecker.means
         kronecker.mean kronecker.second_moment kronecker.over_data kronecker.split_damping
         levenberg_marquardt.here_and_ahead tensor_normal.factors_over_data""",
-    "bookkeeping of layers and tuples": """kronecker.each kronecker.both kronecker.of_layers kronecker.of_norms kronecker.join
-        kronecker.stack kronecker.joined kronecker.stacked kronecker.split tensor_normal.by_mode""",
+    "bookkeeping of layers and tuples": """given.by_layer given.by_norm given.by_tensor given.of_modes kronecker.each
+        kronecker.both kronecker.of_layers kronecker.of_norms kronecker.join kronecker.stack kronecker.joined kronecker.stacked kronecker.split tensor_normal.by_mode""",
     "one expression, seen in what is made of it": """conjugate_gradient.plus conjugate_gradient.preconditioned
         damping.weight descent.learning_rate kronecker.inner kronecker.damped levenberg_marquardt.penalty quasi_newton.curvature
         tensor_normal.trace tensor_normal.contractions tensors.kron""",
-    "says how good a solution is, which is judged itself": "cubic.solution cubic.minimiser cubic.hessian roots.coupled_newton",
+    "says how good a solution is, which is judged itself": """cubic.solution cubic.minimiser cubic.hessian
+        roots.coupled_newton brackets.crossing brackets.norm brackets.roundoff""",
     "the memory that the L-BFGS methods show as S and Y": "lbfgs.empty lbfgs.updated",
     "the distribution itself, which no method evaluates; any root of U_i makes a draw":
         "tensor_normal.log_density tensor_normal.sample",
-    "raises or does nothing": """conjugate_gradient.check levenberg_marquardt.check_changes
+    "raises or does nothing": """conjugate_gradient.check descent.check_descent descent.check_rate descent.finite
+        given.check_positive given.check_start given.check_state lbfgs.check_kept levenberg_marquardt.check_changes
         levenberg_marquardt.check_hyper roots.check_tolerance tensor_normal.check_factors
         tensor_normal.check_view""",
 }
