@@ -59,7 +59,7 @@ COPIES = {
     "tnt": {"plain": (4, 15), "labels": (4, 36)},
     "tnt_ef": {"plain": (4, 10), "labels": (4, 36)},
     "tnt_ideal": {"plain": (2, 27), "labels": (2, 43)},
-    "shampoo": {"plain": (3, 10), "labels": (30, 207)},              # "labels" has roots to compute: a question or two an iteration
+    "shampoo": {"plain": (3, 10), "labels": (30, 207)},  # "labels" has roots to compute: a question or two an iteration
     "block_fisher": {"plain": (3, 9), "labels": (3, 14)},
     "smw_gn": {"plain": (8, 23), "labels": (8, 30)},
     "smw_ng": {"plain": (8, 24), "labels": (8, 33)},
