@@ -530,7 +530,8 @@ LEFT_OUT = {
         kronecker.mean kronecker.second_moment kronecker.over_data kronecker.split_damping
         levenberg_marquardt.here_and_ahead tensor_normal.factors_over_data""",
     "bookkeeping of layers and tuples": """given.by_layer given.by_norm given.by_tensor given.of_modes kronecker.each
-        kronecker.both kronecker.of_layers kronecker.of_norms kronecker.join kronecker.stack kronecker.joined kronecker.stacked kronecker.split tensor_normal.by_mode""",
+        kronecker.both kronecker.of_layers kronecker.of_norms kronecker.join kronecker.stack
+        kronecker.joined kronecker.stacked kronecker.split tensor_normal.by_mode""",
     "one expression, seen in what is made of it": """conjugate_gradient.plus conjugate_gradient.preconditioned
         damping.weight descent.learning_rate kronecker.inner kronecker.damped levenberg_marquardt.penalty quasi_newton.curvature
         tensor_normal.trace tensor_normal.contractions tensors.kron""",
