@@ -70,8 +70,9 @@ def check_spd(name: str, H: Array, n: int) -> None:
 def check_number(name: str, value: Any, holds: Any, what: str, why: str) -> None:
     """Raise ValueError unless `value` is a finite number for which the predicate `holds` is true."""
     try:
-        fits = not isinstance(value, bool | str) and bool(holds(value)) and abs(value) != float("inf")
-    except (TypeError, ValueError):                                   # what cannot be compared, or is not one number
+        one = not isinstance(value, bool | str) and not getattr(value, "shape", ())
+        fits = one and bool(holds(value)) and abs(value) != float("inf")
+    except (TypeError, ValueError):                                   # what cannot be compared with numbers
         fits = False
     expect(fits, name, what, why, repr(value) if isinstance(value, str) else value)
 

@@ -129,9 +129,6 @@ SLIPS = {
         f"{ROOTS}::test_a_tolerance_that_says_nothing_changes_nothing": [
             ("coupled_newton", "Fraction(1, 2 * d)", "1", "a tolerance that says nothing ends the iteration"),
         ],
-        f"{ROOTS}::test_bad_input_is_refused": [
-            ("check_tolerance", "_is_number(tolerance)", "True", "a text is compared with numbers"),
-        ],
         f"{ROOTS}::test_the_backward_error_is_below_its_bound_or_the_failure_is_signalled": [
             ("_iterated", "(p + 1) * I - M) / p", "(p + 1) * I - M) / (p + 1)", "T is divided by p + 1"),
             ("_iterated", "_symmetric(_power(T, p) @ M)", "_symmetric(T @ M)", "T for Tᵖ"),
