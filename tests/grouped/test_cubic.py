@@ -369,3 +369,13 @@ def test_bad_input(change, error, message):
 def test_rationals_have_no_eigenvalues():
     with pytest.raises(ArithmeticError, match="eigh"):
         cubic.solution(*(cast(GOOD[name], "fraction") for name in ("g", "H", "d")), 1)
+
+
+def test_the_scalar_equation_alone_solves_what_is_well_scaled(monkeypatch):
+    """Neither refinement nor factors of M(r) are needed where d = 1: what (6) gives has the certificate as it is."""
+    monkeypatch.setattr(cubic, "_refined", lambda eta, *_: eta)
+    monkeypatch.setattr(cubic, "_graded", None)
+    rng = np.random.default_rng(61)
+    for _ in range(20):
+        A, g = rng.standard_normal((3, 3)), rng.standard_normal(3)
+        cubic.solution(g, (A + A.T) / 2, np.ones(3), 1.0)

@@ -102,6 +102,9 @@ SLIPS = {
         ],
     },
     "reference.parts.cubic": {
+        "grouped/test_cubic.py::test_the_scalar_equation_alone_solves_what_is_well_scaled": [
+            ("W(6)", "size - 2 *", "size - 6 *", "1/6 in the scalar equation"),
+        ],
         "grouped/test_cubic.py::test_without_cubic_term_it_is_equation_1_exactly": [
             ("W(1)", "solve(A, b)", "solve(A, 2 * b)", "twice as far"),
         ],
@@ -116,7 +119,6 @@ SLIPS = {
             ("W(4)", "g / d ", "g ", "c = ḡ"),
             ("W(4)", "/ d, tau if", ", tau if", "η′ for η"),
             ("W(5)", "(base + tau)", "(base + 2 * tau)", "the shift twice"),
-            ("W(6)", "size - 2 *", "size - 6 *", "1/6 in the scalar equation"),
             ("_bent", "missing * v", "0 * v", "the hard case without its free part"),
             ("_bent", "norm(rest) <= r_0", "norm(rest) > r_0", "the hard case at the wrong side"),
         ],
