@@ -29,7 +29,13 @@ for name, procedure in PROCEDURES.items():
 UNSEEN = {
     "a forward pass made twice is no other program": ("tape", "passes"),
     "no case has bad hyper-parameters or row numbers, and none is left at its default": (
-        "by default", "a row too many", "T_2 < T_1 passes", "ε = 0 passes", "N₂ need not divide the rows of J"),
+        "by default", "a row too many", "T_2 < T_1 passes", "ε = 0 passes", "N₂ need not divide the rows of J",
+        "the positions of a BatchNorm count", "rows that are none are taken", "a tolerance that says nothing ends the iteration"),
+    "no case lies at the ends of the floats, and within them it is the same": (
+        "the quotient overflows where its root is a number", "the quotient underflows where its root is a number",
+        "two roots for one", "0/0 where the mean eigenvalue rounds to 0", "Ũ = 0 where the trace overflows", "a step may end in infinity"),
+    "no input has subsets of such different sizes, or a matrix so nearly singular": (
+        "what nothing proves is not solved again", "1/6 in M(r)", "no doubt about an inverse"),
     "no method evaluates the tensor-normal distribution, and no procedure draws from it": (
         "the half is left out", "π for 2π", "the sign of log det", "the determinant of C for that of CCᵀ", "the mean is left out",
         "Cᵀ for C"),
@@ -41,7 +47,7 @@ UNSEEN = {
     "no input needs so much: they are good enough as they are": (
         "a thousand iterations", "a root without a digit passes", "0/0 once d has faded"),
     "ε is a hyper-parameter, rounded in one program and not in the other": ("ρ = ε boosts",),
-    "Newton's method on ∇T = 0 mends it": ("no Schur complement",),
+    "Newton's method on ∇T = 0 mends it": ("no Schur complement", "1/6 in the scalar equation"),
     "the hard case has two solutions that are equally good": (
         "the hard case without its free part", "the hard case at the wrong side", "the sign of an eigenvector routine"),
 }
