@@ -47,7 +47,8 @@ UNSEEN = {
     "no input needs so much: they are good enough as they are": (
         "a thousand iterations", "a root without a digit passes", "0/0 once d has faded"),
     "ε is a hyper-parameter, rounded in one program and not in the other": ("ρ = ε boosts",),
-    "Newton's method on ∇T = 0 mends it": ("no Schur complement", "1/6 in the scalar equation"),
+    "Newton's method on ∇T = 0, or factors of M(r), mend it": (
+        "no Schur complement", "1/6 in the scalar equation", "K = D⁻¹H̄", "c = ḡ", "η′ for η", "the shift twice"),
     "the hard case has two solutions that are equally good": (
         "the hard case without its free part", "the hard case at the wrong side", "the sign of an eigenvector routine"),
 }
