@@ -33,7 +33,8 @@ UNSEEN = {
         "the positions of a BatchNorm count", "rows that are none are taken", "a tolerance that says nothing ends the iteration"),
     "no case lies at the ends of the floats, and within them it is the same": (
         "the quotient overflows where its root is a number", "the quotient underflows where its root is a number",
-        "two roots for one", "0/0 where the mean eigenvalue rounds to 0", "Ũ = 0 where the trace overflows", "a step may end in infinity"),
+        "two roots for one", "0/0 where the mean eigenvalue rounds to 0", "Ũ = 0 where the trace overflows",
+        "a step may end in infinity"),
     "no input has subsets of such different sizes, or a matrix so nearly singular": (
         "what nothing proves is not solved again", "1/6 in M(r)", "no doubt about an inverse"),
     "no method evaluates the tensor-normal distribution, and no procedure draws from it": (
