@@ -196,8 +196,9 @@ def balance(Omega: Array, Gamma: Array) -> Any:
     of_Omega, of_Gamma = xp.trace(Omega) * Gamma.shape[0], xp.trace(Gamma) * Omega.shape[0]
     if not of_Gamma > xp.smallest:
         return xp.const(1)
-    quotient_fits = of_Omega * xp.smallest <= of_Gamma and of_Gamma * xp.smallest <= of_Omega
-    return xp.sqrt(of_Omega / of_Gamma) if quotient_fits else xp.sqrt(of_Omega) / xp.sqrt(of_Gamma)                  # R12.19
+    if not (of_Omega * xp.smallest <= of_Gamma and of_Gamma * xp.smallest <= of_Omega):
+        return xp.sqrt(of_Omega) / xp.sqrt(of_Gamma)
+    return xp.sqrt(of_Omega / of_Gamma)                                                                              # R12.19
 
 
 def check_hyper(hyper: Hyper, model: nets.Model) -> None:

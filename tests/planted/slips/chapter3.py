@@ -147,11 +147,11 @@ SLIPS = {
             ("balance", "of_Gamma > xp.smallest", "of_Gamma >= 0", "π = ∞ where Γ = 0"),
         ],
         f"{AWKWARD}::test_pi_is_a_number_wherever_its_quotient_is_none": [
-            ("R12.19", "if quotient_fits", "if True", "the quotient overflows where its root is a number"),
+            ("balance", "of_Omega * xp.smallest <= of_Gamma", "True", "the quotient overflows where its root is a number"),
             ("balance", "of_Gamma * xp.smallest <= of_Omega", "True", "the quotient underflows where its root is a number"),
         ],
         f"{AWKWARD}::test_pi_is_exact_where_the_separate_roots_are_not_rational": [
-            ("R12.19", "if quotient_fits", "if False", "two roots for one"),
+            ("balance", "if not (of_Omega", "if True or not (of_Omega", "two roots for one"),
         ],
     },
     "reference.parts.quasi_newton": {
