@@ -109,7 +109,7 @@ MISTAKES = tuple(Mistake(*row) for row in (
      "G_h", "divided_by_N(matricized.T)"),
     ("tnt", "β and 1 − β exchanged", "G_h", "R15.12", "new values get the weight β, old ones 1 − β",
      "", "`(1 - beta) * G + beta * new` for"),
-    ("tnt", "c₀ without its k-th root", "U_t", "R15.15", "the power 1/k of c₀ is missing", "U_inv", "root(total / n, i)` for"),
+    ("tnt", "c₀ without its k-th root", "U_t", "R15.15", "the power 1/k of c₀ is missing", "U_inv", "root(mean, i)` for"),
     ("tnt", "c₀ to the power k", "U_t", "R15.15", "c₀ᵏ for c₀ᵏ⁻¹", "U_inv", "`k` for `k - 1`"),
     ("tnt", "dimensions of the others left out", "U_t", "R15.15", "the product of the other dimensions is missing in (4.10)",
      "U_inv", "`c_0 ** (k - 1)` for `c_0 ** (k - 1) * (n // E_j.shape[0])`"),
