@@ -18,7 +18,7 @@ SPEC.loader.exec_module(planted)
 
 ELSEWHERE = ("penalty", "decay", "𝒟γ", "over positions", "tape", "heavy ball damped", "second pass", "λ_G in the action of A",
              "λ_A damps the pair of G", "without pairs", "before and after exchanged", "f(θ) for f(θ + p)", "ρ = ε boosts",
-             "has faded", "its root is a number", "two roots for one", "eigenvalue rounds to 0", "the trace overflows")
+             "has faded", "eigenvalue rounds to 0", "the trace overflows")
 LINES_ELSEWHERE = {("stepgauge.reference.kbfgs", "R§2.4"), ("stepgauge.reference.kbfgs", "R§3.4.3"),
                    ("stepgauge.reference.kfac", "R§3.7.2")}
 """What is left to other cases of the judge: options, batch normalisation, convolutions (λ_A and λ_G differ there alone), tapes
