@@ -1,6 +1,5 @@
 """How stepgauge says no: one sentence for bad input, and two errors for what an arithmetic cannot answer."""
 
-
 from typing import Any
 
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from ... import nets
 from ...arrays import namespace
 from ...arrays.checks import check_number
-from ...arrays.errors import expect
 from ..parts.descent import check_descent, descend, finite, gradient, learning_rate
 from ..parts.given import by_tensor, check_start, check_state
 
@@ -67,8 +66,7 @@ def init(model: nets.Model, params: Any, data: Any, hyper: Hyper) -> State:
     """
     check_hyper(hyper)
     check_start(model, params)
-    batches = [data] if isinstance(data, nets.Batch) else list(data)
-    expect(batches, "data", "at least one batch", "v starts from the data (R Section 2.8.2)", "none")
+    batches = nets.batches(data, "v starts from the data (R Section 2.8.2)")
     total = sum(batch.x.shape[0] for batch in batches)
     m = tuple(namespace(theta_i).zeros(theta_i.shape) for theta_i in nets.tensors(params))
     v = m
